@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from stream_app.settings.kinds import Kind
 
@@ -50,7 +50,7 @@ def setting(
         "meaning": meaning,
         "secret": secret,
     }
-    return cast(T, field(default=default, repr=secret is None, metadata=declared))
+    return field(default=default, repr=secret is None, metadata=declared)
 
 
 def declarations(settings_type: type[Any]) -> tuple[Declaration, ...]:

@@ -1,0 +1,47 @@
+"""Commands that look and change nothing: show, explain, verify."""
+
+from __future__ import annotations
+
+import click
+
+from stream_app.cli.options import CONNECTION, setting_options, settings_from
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+
+
+@click.command()
+@click.argument("customer_id", metavar="ID")
+@JSON
+@setting_options("redis_url", "key_prefix")
+@click.pass_context
+def show(context: click.Context, customer_id: str, as_json: bool) -> int:
+    """A customer's scores, as a storefront reads them from Redis."""
+    settings = settings_from(context)
+    from stream_app.jobs.show import run
+
+    return run(settings, customer_id, as_json=as_json)
+
+
+@click.command()
+@click.argument("customer_id", metavar="ID")
+@JSON
+@setting_options(*CONNECTION, "key_prefix")
+@click.pass_context
+def explain(context: click.Context, customer_id: str, as_json: bool) -> int:
+    """Every number in a customer's scores, from its inputs."""
+    settings = settings_from(context)
+    from stream_app.jobs.explain import run
+
+    return run(settings, customer_id, as_json=as_json)
+
+
+@click.command()
+@JSON
+@setting_options(*CONNECTION, "app_id", "build", "key_prefix")
+@click.pass_context
+def verify(context: click.Context, as_json: bool) -> int:
+    """Recount everything from the topics and compare: exit 0 only when all is equal, else 1."""
+    settings = settings_from(context)
+    from stream_app.jobs.verify import run
+
+    return run(settings, as_json=as_json)
