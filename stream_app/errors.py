@@ -9,6 +9,7 @@ worker goes on. What is raised ends the process, and its type says what a superv
     │   │                         restart me, somebody has to change something first
     │   └── SourceMismatch   78   the log is not the one the state was built from: nothing was
     │                             folded; restarting would only refuse again
+    ├── NotFound              1   what was asked for is not there
     ├── VerificationFailed    1   a command that compares found a difference: nothing was changed
     └── Fault                 1   the world failed while we worked: restart me. What was not
         │                         acknowledged is read again, so nothing is lost or counted twice
@@ -49,6 +50,10 @@ class ConfigurationError(LtvError):
 
 class SourceMismatch(ConfigurationError):
     """The topics or settings are not those the state was built from; nothing was folded."""
+
+
+class NotFound(LtvError):
+    """What was asked for is not there."""
 
 
 class VerificationFailed(LtvError):
