@@ -92,7 +92,7 @@ class _Shop:
         self.step_ms = shape.days * DAY_MS / max(shape.records, 1)
         self.now_ms = float(shape.first_day * DAY_MS)
         self.number = 0
-        self.orders: list[dict[str, Any]] = []
+        self.orders: list[tuple[int, dict[str, Any]]] = []  # with their instants in ms
         self.due: list[dict[str, Any]] = []  # purchases whose cancellation came first
         self.reasons = list(shape.poison)
         self.poison_bounds = list(accumulate(shape.poison.values()))
@@ -137,8 +137,8 @@ class _Shop:
             return "purchases", self._refund(common)
         draw -= shape.refunds
         if draw < shape.cancellations:
-            return "purchases", self._cancellation(common)
-        return "purchases", self._purchase(common)
+            return "purchases", self._cancellation(common, at_ms)
+        return "purchases", self._purchase(common, at_ms)
 
     def _customer(self) -> str:
         if self.shape.hot and self.random.random() < self.shape.hot:
@@ -162,12 +162,12 @@ class _Shop:
         channel = self.random.choice(CHANNELS)
         return {"type": "signup", **common} | ({"channel": channel} if channel else {})
 
-    def _purchase(self, common: dict[str, Any]) -> dict[str, Any]:
+    def _purchase(self, common: dict[str, Any], at_ms: int) -> dict[str, Any]:
         event = {"type": "purchase", **common, "order_id": f"o{self.number}", **self._money()}
         if len(self.orders) < 5_000:
-            self.orders.append(event)
+            self.orders.append((at_ms, event))
         else:
-            self.orders[self.random.randrange(5_000)] = event
+            self.orders[self.random.randrange(5_000)] = at_ms, event
         return event
 
     def _money(self) -> dict[str, str]:
@@ -181,17 +181,20 @@ class _Shop:
         return money if self.random.random() < self.shape.unrated else money | {"fx_rate": rate}
 
     def _refund(self, common: dict[str, Any]) -> dict[str, Any]:
-        order = self.random.choice(self.orders)
+        _, order = self.random.choice(self.orders)
         return {"type": "refund", **common, **_kept(order), "customer_id": order["customer_id"]}
 
-    def _cancellation(self, common: dict[str, Any]) -> dict[str, Any]:
+    def _cancellation(self, common: dict[str, Any], at_ms: int) -> dict[str, Any]:
+        bought_ms = at_ms
         if self.orders and self.random.random() >= self.shape.cancelled_first:
-            order = self.orders.pop(self.random.randrange(len(self.orders)))
+            bought_ms, order = self.orders.pop(self.random.randrange(len(self.orders)))
         else:
             order = {"type": "purchase", **common, "order_id": f"o{self.number}", **self._money()}
             order["event_id"] += "-bought"
             self.due.append(order)
         event = {"type": "cancellation", **common, **_kept(order)}
+        if bought_ms > at_ms:  # a late record is of before the order it drew: at once, then
+            event["occurred_at"] = order["occurred_at"]
         return event | {"ordered_at": order["occurred_at"], "customer_id": order["customer_id"]}
 
 

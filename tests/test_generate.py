@@ -37,7 +37,11 @@ def test_poison_is_refused_for_its_reason(reason: str) -> None:
 
 
 def test_a_clean_log_has_no_refusals_and_no_duplicates() -> None:
-    ledger = filled(Shape(seed=8, records=2_000, foreign=0.2, late=0.1, shuffle=True, zipf=1.0))
+    ledger = filled(
+        Shape(
+            seed=8, records=2_000, foreign=0.2, late=0.3, cancellations=0.2, shuffle=True, zipf=1.0
+        )
+    )
     assert ledger.dead_letters() == {}
     assert sum(counts.duplicate for counts in ledger.outcomes().values()) == 0
 

@@ -1,8 +1,8 @@
 """The oracle's reading of a record: raw bytes to a plain dict, or the reason why not.
 
-Written from the published rules (`schemas/README.md`), never from the product's decoder, and sharing
-no code with it: slow, literal, one rule after another in the order in which they decide. The end to
-end tests use it to say beforehand which dead letters must appear.
+Written from the published rules (`schemas/README.md`), never from the product's decoder, and
+sharing no code with it: slow, literal, one rule after another in the order in which they decide.
+The end to end tests use it to say beforehand which dead letters must appear.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OPTIONAL = {"type", "fx_rate", "items", "channel", "kind"}
 
 
 class RawRecord(NamedTuple):
-    """A record as Kafka holds it. `role` is the topic's role, `timestamp_ms` None when it has none."""
+    """A record as Kafka holds it, of the topic with this role; `timestamp_ms` may be missing."""
 
     role: str
     key: bytes | None

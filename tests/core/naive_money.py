@@ -23,8 +23,8 @@ EXPONENTS: dict[str, int] = (
     | dict.fromkeys(THREE_DIGITS.split(), 3)
     | dict.fromkeys(FOUR_DIGITS.split(), 4)
 )
-"""ISO 4217: digits after the point. Left out: codes without a minor unit (metals, tests, funds), and
-those withdrawn lately, about which lists differ."""
+"""ISO 4217: digits after the point. Left out: codes without a minor unit (metals, tests, funds),
+and those withdrawn lately, about which lists differ."""
 
 DECIMAL = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?")
 NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")

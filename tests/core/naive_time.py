@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 DAY_US = 86_400_000_000
@@ -48,13 +50,20 @@ def instant_us(text: str) -> int | None:
     return (local - (ahead if found[8] == "+" else -ahead)) * 1_000_000 + micros
 
 
+@cache
+def zone(name: str) -> ZoneInfo:
+    """The zone by the tzdata package, not by what the machine happens to have."""
+    with files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as rules:
+        return ZoneInfo.from_file(rules, key=name)
+
+
 def business_day(at_us: int, time_zone: str) -> int:
     """Days since 1970-01-01 of the date that the business's wall calendar showed."""
     seconds, cycles = at_us // 1_000_000, 0
     while seconds > 240_000_000_000:  # the year 9575: keep clear of datetime's last day
         seconds, cycles = seconds - CYCLE_DAYS * 86_400, cycles + 1
     shown = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return (shown.astimezone(ZoneInfo(time_zone)).date() - EPOCH).days + cycles * CYCLE_DAYS
+    return (shown.astimezone(zone(time_zone)).date() - EPOCH).days + cycles * CYCLE_DAYS
 
 
 def date_text(day: int) -> str:
