@@ -1,0 +1,1 @@
+"""What lies outside the process: Redis, its guarded writer and its reader; Kafka's logs."""

@@ -1,0 +1,42 @@
+"""The names of everything that is ours in Redis.
+
+| key                     | type | written by                 | holds                               |
+|-------------------------|------|----------------------------|-------------------------------------|
+| `ltv:{<customer id>}`   | hash | publisher, under guard     | one customer's scores; replaced whole |
+| `ltv:gen`               | hash | first worker, cut-over     | `build` that publishes, its `gen`   |
+| `ltv:epoch:<build>`     | hash | publisher, opening         | partition -> epoch of its owner     |
+| `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published`  |
+| `ltv:model:<id>`        | hash | publisher                  | parameters of a model               |
+| `ltv:model:current`     | hash | publisher                  | those in use; absent by formula     |
+
+`ltv:` stands for the prefix. An id stands in its key as the bytes it came with; the braces make it
+the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN or KEYS.
+"""
+
+from __future__ import annotations
+
+
+class Keys:
+    """Key names of one prefix and build.
+
+    >>> keys = Keys("ltv:", 2)
+    >>> keys.customer(b"c-17"), keys.published, keys.model("mbg-1")
+    (b'ltv:{c-17}', b'ltv:published:2', b'ltv:model:mbg-1')
+    """
+
+    def __init__(self, prefix: str, build: int) -> None:
+        self.build = b"%d" % build
+        self._prefix = prefix.encode()
+        self.opening = self._prefix + b"{"
+        self.gen = self._prefix + b"gen"
+        self.epoch = self._prefix + b"epoch:" + self.build
+        self.published = self._prefix + b"published:" + self.build
+        self.model_current = self._prefix + b"model:current"
+
+    def customer(self, customer_id: bytes) -> bytes:
+        """Where the scores of a customer are."""
+        return self.opening + customer_id + b"}"
+
+    def model(self, model_id: str) -> bytes:
+        """Where the parameters of a model are."""
+        return self._prefix + b"model:" + model_id.encode()

@@ -1,0 +1,64 @@
+"""What Redis's error replies mean, in a sentence a person can act on.
+
+All of them are trouble of the world: retried, since a Redis can be given memory, rights or its
+master role back while the worker runs. Nothing here ends the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+)
+
+_BY_TYPE: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (OutOfMemoryError, "Redis is out of memory (maxmemory): raise it or free some"),
+    (ReadOnlyError, "Redis is a read-only replica: point LTV_REDIS_URL at the master"),
+    (BusyLoadingError, "Redis is still loading its data"),
+    (NoScriptError, "Redis has forgotten our scripts; they are loaded again"),
+    (NoPermissionError, "this Redis user may not do what the publisher needs: give it our keys"),
+    (AuthenticationError, "Redis refuses the user or password of LTV_REDIS_URL"),
+)
+_BY_PREFIX: Final = (
+    ("OOM", "Redis is out of memory (maxmemory): raise it or free some"),
+    ("READONLY", "Redis is a read-only replica: point LTV_REDIS_URL at the master"),
+    ("LOADING", "Redis is still loading its data"),
+    ("MISCONF", "Redis can't save to disk and takes no writes: see its log"),
+    ("NOREPLICAS", "Redis has fewer good replicas than it is set to demand"),
+    ("MASTERDOWN", "Redis is a replica that has lost its master"),
+    ("NOAUTH", "Redis wants a password: put it into LTV_REDIS_URL"),
+    ("BUSY", "Redis is busy with somebody's script"),
+    ("NOPERM", "this Redis user may not do what the publisher needs: give it our keys"),
+)
+
+
+def sentence(error: BaseException, shown_url: str) -> str:
+    """What is wrong with Redis, and where; `shown_url` has no password in it.
+
+    >>> from redis.exceptions import RedisError
+    >>> sentence(RedisError("OOM command not allowed"), "redis://h:1/0")
+    'Redis is out of memory (maxmemory): raise it or free some (redis://h:1/0)'
+    >>> sentence(ConnectionRefusedError(111, "refused"), "redis://h:1/0")
+    'Redis does not answer: [Errno 111] refused (redis://h:1/0)'
+    """
+    return f"{_meaning(error)} ({shown_url})"
+
+
+def _meaning(error: BaseException) -> str:
+    for kind, meaning in _BY_TYPE:
+        if isinstance(error, kind):
+            return meaning
+    text = str(error)
+    # A script's error may carry the command's own after "ERR ": look for the word, not its place.
+    words: Callable[[str], bool] = text.split(maxsplit=8)[:8].__contains__
+    for prefix, meaning in _BY_PREFIX:
+        if words(prefix) or text.startswith(prefix):
+            return meaning
+    return f"Redis does not answer: {text or type(error).__name__}"
