@@ -8,6 +8,7 @@ for what nobody foresaw.
 from __future__ import annotations
 
 import difflib
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -42,6 +43,8 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> NoRet
 
 def outcome(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code after saying on standard error what went wrong."""
+    # What libraries log is for a worker's log (`log.configure`); a command has its sentence.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         answer: Any = command.main(args=arguments, prog_name="ltv", standalone_mode=False)
         return answer if isinstance(answer, int) else 0

@@ -152,9 +152,10 @@ def _changelog_problems(settings: Settings, topic: Topic, policy: str) -> Iterat
             " customers who have been quiet; set cleanup.policy=compact."
         )
     needed = settings.slice_bytes + CHANGELOG_ROOM
-    if int(topic.configs.get("max.message.bytes", needed)) < needed:
+    allowed = int(topic.configs.get("max.message.bytes", needed))
+    if allowed < needed:
         yield (
-            f"The changelog {topic.name!r} has max.message.bytes={topic.configs['max.message.bytes']}"
+            f"The changelog {topic.name!r} has max.message.bytes={allowed}"
             f" and needs {needed} for slices of LTV_SLICE_BYTES={settings.slice_bytes}; raise it to"
             f" {CHANGELOG_MESSAGE_BYTES}."
         )

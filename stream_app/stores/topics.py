@@ -81,6 +81,12 @@ async def ensure_topics(
         return TopicReport(there, tuple(created), judge(settings, there))
 
 
+async def look(settings: Settings) -> Mapping[Role, Topic]:
+    """The product's topics that are there; Unreachable when no broker answers."""
+    async with admin_client(settings) as admin:
+        return await _look(admin, settings)
+
+
 @asynccontextmanager
 async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A started admin client, closed at the end."""

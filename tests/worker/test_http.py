@@ -44,14 +44,12 @@ async def client(worker: Worker, metrics: Metrics) -> AsyncIterator[aiohttp.Clie
     await server.stop()
 
 
-@pytest.mark.asyncio
 async def test_a_live_worker_says_so(client: aiohttp.ClientSession) -> None:
     async with client.get("/livez") as answer:
         assert answer.status == 200
         assert await answer.json() == {"alive": True}
 
 
-@pytest.mark.asyncio
 async def test_readiness_follows_the_worker(client: aiohttp.ClientSession, worker: Worker) -> None:
     async with client.get("/readyz") as answer:
         assert answer.status == 200
@@ -66,7 +64,6 @@ async def test_readiness_follows_the_worker(client: aiohttp.ClientSession, worke
     assert body["title"] == "Service Unavailable"
 
 
-@pytest.mark.asyncio
 async def test_metrics_are_prometheus_text(client: aiohttp.ClientSession, metrics: Metrics) -> None:
     metrics.add("ltv_events_total", 7, "purchases", "applied")
     async with client.get("/metrics") as answer:
@@ -76,7 +73,6 @@ async def test_metrics_are_prometheus_text(client: aiohttp.ClientSession, metric
     assert 'ltv_build_info{version="1.2.3"} 1.0\n' in text
 
 
-@pytest.mark.asyncio
 async def test_an_unknown_address_is_a_problem_document(client: aiohttp.ClientSession) -> None:
     async with client.get("/nope") as answer:
         assert answer.status == 404
@@ -84,7 +80,6 @@ async def test_an_unknown_address_is_a_problem_document(client: aiohttp.ClientSe
         assert (await answer.json())["detail"] == "There are /livez, /readyz and /metrics."
 
 
-@pytest.mark.asyncio
 async def test_a_wrong_method_names_the_right_ones(client: aiohttp.ClientSession) -> None:
     async with client.post("/metrics") as answer:
         assert answer.status == 405
@@ -92,7 +87,6 @@ async def test_a_wrong_method_names_the_right_ones(client: aiohttp.ClientSession
         assert answer.content_type == "application/problem+json"
 
 
-@pytest.mark.asyncio
 async def test_a_used_port_is_a_configuration_error_that_names_the_setting(
     metrics: Metrics, worker: Worker
 ) -> None:
@@ -103,7 +97,6 @@ async def test_a_used_port_is_a_configuration_error_that_names_the_setting(
             await server.start()
 
 
-@pytest.mark.asyncio
 async def test_an_address_of_another_machine_is_a_configuration_error(
     metrics: Metrics, worker: Worker
 ) -> None:

@@ -1,0 +1,171 @@
+"""Rows of files: CSV (`,` `;` tab `|`), JSON lines, Parquet; `.gz` for the first two.
+
+A row is its line and its fields, named as in an event. Cells without text are left out. Numbers
+of a file never pass through a float: CSV and Parquet are read as text, JSON numbers as decimals.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import msgspec
+
+from stream_app.errors import UsageError
+from stream_app.jobs.send.columns import fields_of, require
+
+Fields = dict[str, Any]
+PARQUET_ROWS = 10_000
+DELIMITERS = ",;\t|"
+
+
+class Row(NamedTuple):
+    """One row: where it is, its fields, and its JSON where the line is one already."""
+
+    line: int
+    fields: Fields
+    json: bytes | None = None
+
+
+class Source(NamedTuple):
+    """The rows of one file, and a function that tells how much of it is read, 0-1."""
+
+    rows: Iterator[Row]
+    fraction: Callable[[], float]
+
+
+def open_source(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
+    """Open a file by the end of its name; `kind` is what rows are that do not say."""
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith((".parquet", ".pq")):
+        return _parquet(path, kind, mapping)
+    if name.endswith((".jsonl", ".ndjson", ".json")):
+        binary, fraction = _open(path)
+        return Source(_json_rows(binary, path.name, mapping), fraction)
+    if name.endswith((".csv", ".tsv", ".txt")):
+        binary, fraction = _open(path)
+        return Source(_csv_rows(binary, path.name, kind, mapping), fraction)
+    raise UsageError(f"{path.name} is not .csv, .tsv, .jsonl, .ndjson or .parquet (or those .gz).")
+
+
+def _open(path: Path) -> tuple[IO[bytes], Callable[[], float]]:
+    raw = path.open("rb")
+    size = max(path.stat().st_size, 1)
+    content: IO[bytes] = raw
+    if path.name.lower().endswith(".gz"):
+        content = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
+    return content, lambda: 1.0 if raw.closed else raw.tell() / size
+
+
+def _csv_rows(binary: IO[bytes], name: str, kind: str, mapping: Mapping[str, str]) -> Iterator[Row]:
+    with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
+        try:
+            first = text.readline()
+            delimiter = max(DELIMITERS, key=first.count)
+            header = next(csv.reader([first], delimiter=delimiter), [])
+            picks = _picks(header, name, kind, mapping)
+            reader = csv.reader(text, delimiter=delimiter)
+            width = len(header)
+            for cells in reader:
+                if len(cells) != width:
+                    if not cells:
+                        continue
+                    words = f"{len(cells)} cells where the header has {width}"
+                    yield Row(reader.line_num + 1, {_BROKEN: words})
+                    continue
+                yield Row(
+                    reader.line_num + 1,
+                    {field: cells[index] for index, field in picks if cells[index]},
+                )
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{name} is not UTF-8 text: {error.reason} ({error.start}).") from None
+        except csv.Error as error:
+            raise UsageError(f"{name} can't be read as CSV: {error}.") from None
+
+
+def _picks(
+    header: list[str], name: str, kind: str, mapping: Mapping[str, str]
+) -> list[tuple[int, str]]:
+    fields = fields_of(header, mapping, name)
+    require(fields, kind, header, name)
+    return [(index, field) for index, field in enumerate(fields) if field is not None]
+
+
+_BROKEN = "\0broken"
+
+
+def broken(fields: Fields) -> str | None:
+    """Why a row could not be read at all; None for one that could."""
+    return fields.get(_BROKEN)
+
+
+def _json_rows(binary: IO[bytes], name: str, mapping: Mapping[str, str]) -> Iterator[Row]:
+    decode = msgspec.json.Decoder(float_hook=Decimal).decode
+    known: dict[tuple[str, ...], list[str | None]] = {}
+    with binary:
+        for line, text in enumerate(binary, start=1):
+            stripped = text.strip()
+            if not stripped:
+                continue
+            try:
+                object_ = decode(stripped)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                yield Row(line, {_BROKEN: str(error)})
+                continue
+            if not isinstance(object_, dict):
+                yield Row(line, {_BROKEN: "a line is one JSON object"})
+                continue
+            keys = tuple(object_)
+            if keys not in known:
+                known[keys] = fields_of(keys, mapping, f"{name} line {line}")
+            fields = {
+                field: object_[key]
+                for key, field in zip(keys, known[keys], strict=True)
+                if field is not None and object_[key] is not None
+            }
+            canonical = all(
+                field in {key, None} for key, field in zip(keys, known[keys], strict=True)
+            )
+            yield Row(line, fields, stripped if canonical else None)
+
+
+def _parquet(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    try:
+        described = connection.execute(
+            "DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]
+        ).fetchall()
+        counted = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
+    except duckdb.Error as error:
+        raise UsageError(f"{path.name} can't be read as Parquet: {error}") from None
+    header = [str(column[0]) for column in described]
+    picks = _picks(header, path.name, kind, mapping)
+    total, seen = max(int(counted[0]) if counted else 0, 1), [0]
+
+    def rows() -> Iterator[Row]:
+        chosen = ", ".join(_as_text(header[index], str(described[index][1])) for index, _ in picks)
+        found = connection.execute(f"SELECT {chosen} FROM read_parquet(?)", [str(path)])
+        while cells_of := found.fetchmany(PARQUET_ROWS):
+            for cells in cells_of:
+                seen[0] += 1
+                yield Row(
+                    seen[0],
+                    {field: cell for (_, field), cell in zip(picks, cells, strict=True) if cell},
+                )
+
+    return Source(rows(), lambda: seen[0] / total)
+
+
+def _as_text(column: str, column_type: str) -> str:
+    quoted = '"' + column.replace('"', '""') + '"'
+    if column_type.endswith("]") or column_type.startswith(("STRUCT", "MAP")):
+        return f"to_json({quoted})::VARCHAR"
+    return f"{quoted}::VARCHAR"
