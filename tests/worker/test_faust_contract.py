@@ -6,12 +6,14 @@ would be back, which loses updates.  This list fails instead.
 
 from __future__ import annotations
 
+import collections.abc
 import inspect
 from importlib.metadata import version
 
 import aiokafka
 import faust
 import faust.streams
+import faust.tables.base
 import faust.tables.manager
 import faust.tables.recovery
 import pytest
@@ -51,8 +53,9 @@ OVERRIDDEN = [
     (BulkRecovery, faust.tables.recovery.Recovery, "_restart_recovery"),
     (BulkRecovery, faust.tables.recovery.Recovery, "_publish_stats"),
     (BulkRecovery, faust.tables.recovery.Recovery, "flush_buffers"),
-    (CustomerTable, faust.Table, "on_start"),
-    (CustomerTable, faust.Table, "on_recovery_completed"),
+    (CustomerTable, faust.tables.base.Collection, "on_start"),
+    (CustomerTable, faust.tables.base.Collection, "on_recovery_completed"),
+    (CustomerTable, collections.abc.Mapping, "get"),
 ]
 
 
