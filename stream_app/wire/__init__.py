@@ -1,0 +1,1 @@
+"""Bytes in Kafka to core types and back; one file a schema."""

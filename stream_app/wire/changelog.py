@@ -1,0 +1,119 @@
+"""The table's changelog: customers, and the two control records of a partition.
+
+A customer's key is its id in UTF-8; its value is a version byte, the epoch that wrote it (u64,
+little-endian) and the state (state.py).  Control keys begin with a zero byte, which no id can.
+"""
+
+from __future__ import annotations
+
+from struct import Struct as Packing
+from struct import error as PackingError
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+VALUE_VERSION: Final = 1
+WATERMARK_KEY: Final = b"\0watermark"
+CLAIM_KEY: Final = b"\0claim"
+
+_HEAD: Final = Packing("<BQ")
+_HEAD_SIZE: Final = _HEAD.size
+
+
+class ChangelogCorrupt(ValueError):
+    """A changelog record is not one of ours: another program wrote it, or a newer version did."""
+
+
+class Anchor(Struct, frozen=True):
+    """Fingerprint of the last source record folded, by which the same log is recognised."""
+
+    offset: int
+    timestamp_ms: int
+    digest: bytes
+    """First 8 bytes of SHA-256 of key, zero byte, value."""
+
+
+class SourcePosition(Struct, frozen=True):
+    """How far the state reaches in one source topic; applied + duplicate + refused = read."""
+
+    next_offset: int
+    anchor: Anchor | None = None
+    applied: int = 0
+    duplicate: int = 0
+    refused: int = 0
+
+
+class Watermark(Struct, frozen=True, kw_only=True):
+    """Which source records are in a partition's state, and the settings that decided it."""
+
+    sources: dict[str, SourcePosition]
+    """By topic name."""
+    state_version: int
+    time_zone: str
+    currency: str
+    partitioner: str
+    tzdata: str
+    partitions: int
+    max_at_us: int = 0
+    """Largest accepted ``occurred_at``, microseconds since 1970."""
+    net_minor: int = 0
+    """Applied purchases less cancellations less refunds, base minor units."""
+
+
+class Claim(Struct, frozen=True):
+    """Whoever appends this owns the partition from its offset on: that offset is the epoch."""
+
+    owner: str
+    nonce: str
+    at_ms: int
+
+
+_WATERMARK: Final = msgspec.msgpack.Decoder(Watermark)
+_CLAIM: Final = msgspec.msgpack.Decoder(Claim)
+
+
+def encode_value(epoch: int, body: bytes) -> bytes:
+    """The value of a record: ``body`` is a state, a watermark or a claim.
+
+    >>> decode_value(encode_value(7, b"body"))
+    (7, b'body')
+    """
+    return _HEAD.pack(VALUE_VERSION, epoch) + body
+
+
+def decode_value(value: bytes) -> tuple[int, bytes]:
+    """Epoch and body of a record's value; ChangelogCorrupt where it is none of ours."""
+    try:
+        version, epoch = _HEAD.unpack_from(value)
+    except PackingError:
+        raise ChangelogCorrupt(f"a value of {len(value)} bytes, too short for an epoch") from None
+    if version != VALUE_VERSION:
+        raise ChangelogCorrupt(f"value version {version}, this program reads {VALUE_VERSION}")
+    return epoch, value[_HEAD_SIZE:]
+
+
+def encode_watermark(watermark: Watermark) -> bytes:
+    """The body of a watermark record."""
+    return msgspec.msgpack.encode(watermark)
+
+
+def decode_watermark(body: bytes) -> Watermark:
+    """The watermark in a body; ChangelogCorrupt where there is none."""
+    try:
+        return _WATERMARK.decode(body)
+    except msgspec.MsgspecError as error:
+        raise ChangelogCorrupt(f"no watermark: {error}") from None
+
+
+def encode_claim(claim: Claim) -> bytes:
+    """The body of a claim record."""
+    return msgspec.msgpack.encode(claim)
+
+
+def decode_claim(body: bytes) -> Claim:
+    """The claim in a body; ChangelogCorrupt where there is none."""
+    try:
+        return _CLAIM.decode(body)
+    except msgspec.MsgspecError as error:
+        raise ChangelogCorrupt(f"no claim: {error}") from None
