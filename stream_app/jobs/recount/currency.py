@@ -1,6 +1,7 @@
 """The currencies of ISO 4217 and how many digits each has after the point.
 
-A list of its own, typed from the standard's list one (active codes), so that a wrong digit in the
+A list of its own, typed from the standard: list one (active codes), and what list three says was
+withdrawn since 2011, since an old log still holds purchases in them.  So a wrong digit in the
 stream's table is found rather than shared.  Codes without a minor unit (metals, bond units, test
 and "no currency" codes) are no money a customer can pay with and are left out.
 """
@@ -18,6 +19,8 @@ MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB 
 PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP
 TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
 """
+_WITHDRAWN_TWO_DIGITS = "ANG BGN CUC EEK HRK LTL LVL MRO SLL STD VEF ZMK ZWL"
+_WITHDRAWN_NO_DIGITS = "BYR"
 
 
 def minor_digits() -> dict[str, int]:
@@ -27,5 +30,10 @@ def minor_digits() -> dict[str, int]:
     >>> digits["USD"], digits["KRW"], digits["KWD"], digits["CLF"], "XAU" in digits
     (2, 0, 3, 4, False)
     """
-    columns = ((0, _NO_DIGITS), (2, _TWO_DIGITS), (3, _THREE_DIGITS), (4, _FOUR_DIGITS))
+    columns = (
+        (0, _NO_DIGITS + " " + _WITHDRAWN_NO_DIGITS),
+        (2, _TWO_DIGITS + _WITHDRAWN_TWO_DIGITS),
+        (3, _THREE_DIGITS),
+        (4, _FOUR_DIGITS),
+    )
     return {code: digits for digits, codes in columns for code in codes.split()}

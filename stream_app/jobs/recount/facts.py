@@ -62,7 +62,7 @@ class PartitionRecount:
         seen, customers = self._seen, self.customers
         for record in records:
             entry = reader.read(record)
-            if type(entry) is str:
+            if isinstance(entry, str):
                 counts.refused[entry] += 1
                 place = (topic, record.partition, record.offset)
                 self.refused.append(RefusedRecord(*place, entry))
@@ -81,4 +81,6 @@ class PartitionRecount:
             if entry.at_us > self.newest_us:
                 self.newest_us = entry.at_us
             if entry.base_minor is not None:
-                self.net_minor += entry.base_minor if entry.type == "purchase" else -entry.base_minor
+                self.net_minor += (
+                    entry.base_minor if entry.type == "purchase" else -entry.base_minor
+                )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 _RFC3339 = re.compile(
@@ -66,7 +67,9 @@ def day_reader(time_zone: str) -> Callable[[int], int]:
     """
     if time_zone == "UTC":
         return lambda at_us: at_us // MICROSECONDS_A_DAY
-    zone = ZoneInfo(time_zone)
+    # The package's database, not the machine's: the days must not depend on where this runs.
+    with files("tzdata").joinpath("zoneinfo", *time_zone.split("/")).open("rb") as compiled:
+        zone = ZoneInfo.from_file(compiled, key=time_zone)
 
     def day(at_us: int) -> int:
         seconds = at_us // 1_000_000

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from stream_app.jobs.recount.instant import month_of
 from stream_app.jobs.recount.read import Entry
@@ -14,48 +15,79 @@ from stream_app.jobs.recount.read import Entry
 DUPLICATE_BOUND = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The facts of one customer; money in minor units of the base currency, None is unknown.
+Day = tuple[int, int, int, int]
+"""A day since 1970 and its orders, gross and refunds, signed; money in base minor units."""
 
-    `purchase_days` are those with at least one order left; they carry the dates, the frequency and
-    the repeat gross.  `orders`, `gross` and `refunds` are signed sums over all days.
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of one customer; what is not stored follows from what is, by definition.
+
+    Two customers are the same when all of it is equal, day by day.
     """
 
     rev: int
-    orders: int
-    gross: int
-    refunds: int
-    purchase_days: int
-    first_day: int | None
-    last_day: int | None
-    repeat_gross: int
-    signup_us: int | None
-    channel: str | None
+    """Distinct money events and signups, and months with an activity record."""
+    days: tuple[Day, ...]
+    """In order, without those on which everything cancelled out."""
+    signup: tuple[int, str, str] | None
+    """Instant in microseconds, event id, and channel ("" where there is none)."""
     months: tuple[int, ...]
+    """With an activity record, counted from 1970-01."""
     foreign: tuple[tuple[str, int, int], ...]
+    """Currency, gross and refunds of what came without a rate, in its own minor units."""
+
+    @cached_property
+    def purchase_days(self) -> tuple[Day, ...]:
+        """Days with at least one order left: they carry dates, frequency and repeat gross."""
+        return tuple(day for day in self.days if day[1] >= 1)
+
+    @property
+    def orders(self) -> int:
+        """Purchases less cancellations."""
+        return sum(day[1] for day in self.days)
+
+    @property
+    def gross(self) -> int:
+        """Money of purchases less that of cancellations."""
+        return sum(day[2] for day in self.days)
 
     @property
     def revenue(self) -> int:
         """Purchases less refunds less cancellations."""
-        return self.gross - self.refunds
+        return sum(day[2] - day[3] for day in self.days)
 
     @property
     def average_order(self) -> int | None:
         """Gross per order, rounded half even; None without an order."""
-        return round(Fraction(self.gross, self.orders)) if self.orders > 0 else None
+        orders = self.orders
+        return round(Fraction(self.gross, orders)) if orders > 0 else None
+
+    @property
+    def first_day(self) -> int | None:
+        """First purchase day; None for who never bought."""
+        return self.purchase_days[0][0] if self.purchase_days else None
+
+    @property
+    def last_day(self) -> int | None:
+        """Last purchase day; None for who never bought."""
+        return self.purchase_days[-1][0] if self.purchase_days else None
 
     @property
     def frequency(self) -> int | None:
         """Purchase days less one; None for who never bought."""
-        return self.purchase_days - 1 if self.purchase_days else None
+        return len(self.purchase_days) - 1 if self.purchase_days else None
 
     @property
     def recency(self) -> int | None:
         """Days from the first to the last purchase day."""
-        if self.first_day is None or self.last_day is None:
-            return None
-        return self.last_day - self.first_day
+        bought = self.purchase_days
+        return bought[-1][0] - bought[0][0] if bought else None
+
+    @property
+    def repeat_gross(self) -> int:
+        """Gross of the purchase days but the first."""
+        return sum(day[2] for day in self.purchase_days[1:])
 
     @property
     def monetary_hundredths(self) -> int | None:
@@ -64,6 +96,11 @@ class Facts:
             return None
         return round(Fraction(self.repeat_gross * 100, self.frequency))
 
+    @property
+    def channel(self) -> str | None:
+        """Of the signup that counts."""
+        return self.signup[2] or None if self.signup else None
+
 
 class Ledger:
     """The entries of one customer, summed up by day."""
@@ -71,8 +108,8 @@ class Ledger:
     __slots__ = ("days", "foreign", "identities", "months", "signup")
 
     def __init__(self) -> None:
-        self.days: dict[int, list[int]] = {}  # day -> [orders, gross, refunds], signed
-        self.foreign: dict[str, list[int]] = {}  # currency -> [gross, refunds], no rate given
+        self.days: dict[int, tuple[int, int, int]] = {}  # orders, gross, refunds, signed
+        self.foreign: dict[str, tuple[int, int]] = {}  # gross, refunds of what came without a rate
         self.identities = 0  # distinct money events and signups
         self.months: set[int] = set()  # with an activity record, months since 1970-01
         self.signup: tuple[int, str, str] | None = None  # instant, event id, channel or ""
@@ -95,34 +132,34 @@ class Ledger:
             self._enter_money(entry)
 
     def _enter_money(self, entry: Entry) -> None:
-        sign = -1 if entry.type == "cancellation" else 1
-        if entry.base_minor is None:
-            abroad = self.foreign.setdefault(entry.currency, [0, 0])
-            abroad[1 if entry.type == "refund" else 0] += sign * entry.minor
-        day = self.days.get(entry.day)
-        if day is None:
-            day = self.days[entry.day] = [0, 0, 0]
+        orders, gross, refunds = self.days.get(entry.day, (0, 0, 0))
+        base = entry.base_minor or 0  # without a rate: the order counts, its money does not
         if entry.type == "refund":
-            day[2] += entry.base_minor or 0
+            refunds += base
         else:
-            day[0] += sign
-            day[1] += sign * (entry.base_minor or 0)
+            sign = -1 if entry.type == "cancellation" else 1
+            orders += sign
+            gross += sign * base
+        self.days[entry.day] = orders, gross, refunds
+        if entry.base_minor is None:
+            self._enter_foreign(entry)
+
+    def _enter_foreign(self, entry: Entry) -> None:
+        gross, refunds = self.foreign.get(entry.currency, (0, 0))
+        if entry.type == "refund":
+            refunds += entry.minor
+        else:
+            gross += -entry.minor if entry.type == "cancellation" else entry.minor
+        self.foreign[entry.currency] = gross, refunds
 
     def facts(self) -> Facts:
         """Everything that can be said of the customer from these entries."""
-        bought = sorted(day for day, sums in self.days.items() if sums[0] >= 1)
-        abroad = sorted(self.foreign.items())
         return Facts(
             rev=self.identities + len(self.months),
-            orders=sum(sums[0] for sums in self.days.values()),
-            gross=sum(sums[1] for sums in self.days.values()),
-            refunds=sum(sums[2] for sums in self.days.values()),
-            purchase_days=len(bought),
-            first_day=bought[0] if bought else None,
-            last_day=bought[-1] if bought else None,
-            repeat_gross=sum(self.days[day][1] for day in bought[1:]),
-            signup_us=self.signup[0] if self.signup else None,
-            channel=(self.signup[2] or None) if self.signup else None,
+            days=tuple((day, *sums) for day, sums in sorted(self.days.items()) if any(sums)),
+            signup=self.signup,
             months=tuple(sorted(self.months)),
-            foreign=tuple((code, *sums) for code, sums in abroad if any(sums)),
+            foreign=tuple(
+                (code, *sums) for code, sums in sorted(self.foreign.items()) if any(sums)
+            ),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 from typing import Any, NoReturn
 
 
@@ -34,7 +35,21 @@ def parse(value: bytes) -> Any:
         raise NotJson(str(error)) from None
     if "\\u" in text and _has_lone_surrogate(text):
         raise NotJson("half a surrogate pair")
+    if text.count("[") + text.count("{") > DEEPEST and _is_too_deep(text):
+        raise NotJson("nested too deeply")
     return found
+
+
+DEEPEST = 128
+"""Levels of arrays and objects, the outermost included."""
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def _is_too_deep(text: str) -> bool:
+    """Whether valid JSON is nested deeper than is accepted."""
+    brackets = re.sub(r"[^][{}]", "", _STRING.sub("", text))
+    levels = accumulate(1 if bracket in "[{" else -1 for bracket in brackets)
+    return max(levels, default=0) > DEEPEST
 
 
 def _parsed(text: str) -> Any:

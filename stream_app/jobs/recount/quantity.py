@@ -28,12 +28,8 @@ def read_amount(written: str | int, digits: int | None) -> int | str:
     >>> read_amount("10000000000000", 2) == LARGEST_MINOR, read_amount("10000000000000.01", 2)
     (True, 'amount_too_large')
     """
-    if type(written) is str:
-        match = _DECIMAL.fullmatch(written)
-        exponent = None
-    else:
-        match = _NUMBER.fullmatch(str(written) if type(written) is int else written)
-        exponent = match[4] if match else None
+    grammar = _DECIMAL if type(written) is str else _NUMBER
+    match = grammar.fullmatch(str(written))
     if match is None:
         return "bad_amount"
     minus, whole, fraction = match[1], match[2], match[3] or ""
@@ -46,7 +42,8 @@ def read_amount(written: str | int, digits: int | None) -> int | str:
     if not shortest:
         return 0
     places = len(figures) - len(shortest) - len(fraction) + digits
-    places += _bounded(exponent) if exponent else 0
+    if grammar is _NUMBER and match[4]:
+        places += _bounded(match[4])
     if places < 0:
         return "amount_precision"
     if len(shortest) + places > 16:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, NamedTuple, Protocol
 
 from stream_app.jobs.recount.currency import minor_digits
@@ -32,7 +33,7 @@ class RawRecord(Protocol):
     @property
     def value(self) -> Any: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 class Entry(NamedTuple):
@@ -65,7 +66,9 @@ class Rules:
     largest_value_bytes: int
 
 
-class _Refused(Exception):  # noqa: N818 - the way out of the checks, never seen outside
+class _Refused(Exception):
+    """The way out of the checks; never seen outside."""
+
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
@@ -97,7 +100,10 @@ TYPES_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "signups": ("signup",),
     "activity": ("activity",),
 }
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # exactly Unicode's category Cc
+# Unicode's category Cc; and what a header's bytes become where they are no UTF-8.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_LAST_US = (date(2149, 6, 5) - date(1970, 1, 1)).days * MICROSECONDS_A_DAY
+"""Instants from here on have no day that a state can hold."""
 
 
 class Reader:
@@ -123,9 +129,9 @@ class Reader:
             _check_fields(found, FIELDS[kind])
             self._check_ids(found, record)
             at_us, day = self._when(kind, found, record)
-            if "amount" in found and kind not in ("signup", "activity"):
-                return self._money(kind, found, at_us, day)
-            return _without_money(kind, found, at_us, day)
+            if kind in ("signup", "activity"):
+                return _without_money(kind, found, at_us, day)
+            return self._money(kind, found, at_us, day)
         except _Refused as refused:
             return refused.reason
 
@@ -149,17 +155,15 @@ class Reader:
         if type(kind) is not str:
             raise _Refused("wrong_type")
         if kind not in self._types:
-            if any(found.get(name) is not None and type(found[name]) is not str for name, *_ in _ANY):
-                raise _Refused("wrong_type")
+            _check_types(found, _ANY)
             raise _Refused("unknown_type")
         return kind
 
     def _check_ids(self, found: dict[str, Any], record: RawRecord) -> None:
         customer, key = found["customer_id"], record.key
-        order = found.get("order_id")
         if not (_is_word(customer) and _is_word(found["event_id"])):
             raise _Refused("bad_id")
-        if len(self._types) > 1 and not _is_word(order):  # only the purchases topic has orders
+        if len(self._types) > 1 and not _is_word(found["order_id"]):  # the topic of orders
             raise _Refused("bad_id")
         if key is None or key != customer.encode():
             raise _Refused("key_mismatch")
@@ -179,19 +183,21 @@ class Reader:
             raise _Refused("bad_time")
         if at_us > stamp * 1_000 + MICROSECONDS_A_DAY or booked_us > at_us + MICROSECONDS_A_DAY:
             raise _Refused("in_the_future")
+        if max(at_us, booked_us) >= _LAST_US:
+            raise _Refused("in_the_future")
         return at_us, self._day(booked_us)
 
     def _money(self, kind: str, found: dict[str, Any], at_us: int, day: int) -> Entry:
         currency = found["currency"]
         digits = self._digits.get(currency)
         minor = read_amount(found["amount"], digits)
-        if type(minor) is str:
+        if isinstance(minor, str):
             raise _Refused(minor)
-        assert type(minor) is int and digits is not None
+        assert digits is not None  # an unknown currency has been refused
         base = self._in_base(currency, minor, digits, found.get("fx_rate"))
-        for item in found.get("items") or () if kind == "purchase" else ():
-            if not _is_item(item):
-                raise _Refused("bad_value")
+        items = found.get("items") if kind == "purchase" else None
+        if items and not all(map(_is_item, items)):
+            raise _Refused("bad_value")
         identity = found["order_id" if kind == "cancellation" else "event_id"]
         customer = found["customer_id"]
         return Entry(kind, customer, identity, at_us, day, currency, minor, base, None)
@@ -205,8 +211,18 @@ class Reader:
         return convert(minor, rate, digits, self._digits[self._currency])
 
 
-def _check_fields(found: dict[str, Any], fields: Iterable[Field]) -> None:
+def _check_fields(found: dict[str, Any], fields: tuple[Field, ...]) -> None:
     """JSON types first, then presence: a wrong type anywhere comes before a missing field."""
+    missing = _check_types(found, fields)
+    items = found.get("items") if fields is FIELDS["purchase"] else None
+    if items is not None and any(type(item) is not dict for item in items):
+        raise _Refused("wrong_type")
+    if missing:
+        raise _Refused("missing_field")
+
+
+def _check_types(found: dict[str, Any], fields: tuple[Field, ...]) -> bool:
+    """Refuse a wrong JSON type; return whether a field that must be there is missing."""
     missing = False
     for name, types, must in fields:
         value = found.get(name)
@@ -214,12 +230,7 @@ def _check_fields(found: dict[str, Any], fields: Iterable[Field]) -> None:
             missing = missing or must
         elif type(value) not in types:
             raise _Refused("wrong_type")
-    items = found.get("items")
-    if items is not None and fields is FIELDS["purchase"]:
-        if any(type(item) is not dict for item in items):
-            raise _Refused("wrong_type")
-    if missing:
-        raise _Refused("missing_field")
+    return missing
 
 
 def _is_word(text: str, longest: int = 128) -> bool:
@@ -241,15 +252,21 @@ def _is_item(item: dict[str, Any]) -> bool:
     sku, quantity, amount = item.get("sku"), item.get("quantity"), item.get("amount")
     return (
         (sku is None or (type(sku) is str and _is_word(sku)))
-        and (quantity is None or (type(quantity) is int and 1 <= quantity <= 999_999_999))
+        and (quantity is None or (type(quantity) in (int, Number) and _is_quantity(quantity)))
         and (amount is None or (type(amount) in (str, int, Number) and is_amount(amount)))
     )
 
 
+def _is_quantity(written: int | Number) -> bool:
+    """Whether a number is whole and at least one; 2.0 is."""
+    return re.fullmatch(r"[1-9][0-9]*(\.0+)?", str(written)) is not None
+
+
+_LONGEST_HEADER: Final = 1_024  # bytes that are looked at
 _FROM_HEADER: Final = (("event_id", "ce_id"), ("occurred_at", "ce_time"), ("type", "ce_type"))
 
 
-def _fill_from_headers(found: dict[str, Any], headers: Iterable[tuple[str, bytes]]) -> None:
+def _fill_from_headers(found: dict[str, Any], headers: Iterable[tuple[str, bytes | None]]) -> None:
     """CloudEvents in binary mode: id, time and type stand in the headers; the value is stronger."""
     given = _last_texts(headers)
     for name, header in _FROM_HEADER:
@@ -266,7 +283,10 @@ def _stamp(record: RawRecord) -> int | None:
     return int(copied) if re.fullmatch("[0-9]{1,18}", copied) else None
 
 
-def _last_texts(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+def _last_texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Of a header given twice the last counts; bytes that are no UTF-8 break every rule."""
     return {
-        name: value.decode("utf-8", "replace") for name, value in headers if value is not None
+        name: value[:_LONGEST_HEADER].decode("utf-8", "surrogateescape")
+        for name, value in headers
+        if value is not None
     }
