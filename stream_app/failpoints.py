@@ -45,7 +45,7 @@ def arm(text: str) -> None:
     hit_number, _, action = rest.partition(":")
     if name not in NAMES or not (hit_number or "1").isdigit() or (action or "kill") not in _SIGNALS:
         raise ConfigurationError(
-            f"LTV_FAILPOINT={text!r} is not name[:hit[:kill|stop]] with a name of {', '.join(NAMES)}"
+            f"LTV_FAILPOINT={text!r} is not name[:hit[:kill|stop]]; names: {', '.join(NAMES)}"
         )
     _armed, _remaining, _signal = name, int(hit_number or "1"), _SIGNALS[action or "kill"]
 

@@ -76,8 +76,8 @@ class Agent:
         position = appender.partition.position(topic)
         if part.start > position:
             raise ChainBroken(
-                f"{topic} partition {appender.partition.number}: a slice begins at offset {part.start}, "
-                f"the state ends at {position}; records between were never seen"
+                f"{topic} partition {appender.partition.number}: a slice begins at offset "
+                f"{part.start}, the state ends at {position}; records between were never seen"
             )
         records = part.records
         if records[0].offset < position:
@@ -120,8 +120,8 @@ class Misplaced:
         if self._records >= MISPLACED_WINDOW and self._misplaced > self._limit * self._records:
             reasons = f"{Reason.WRONG_PARTITION} or {Reason.KEY_MISMATCH}"
             raise ConfigurationError(
-                f"{self._misplaced} of the last {self._records} records are refused for {reasons}: a "
-                f"producer or LTV_PARTITIONER is wrong; nothing more is folded"
+                f"{self._misplaced} of the last {self._records} records are refused for {reasons}: "
+                "a producer or LTV_PARTITIONER is wrong; nothing more is folded"
             )
 
 

@@ -44,8 +44,8 @@ class Letters:
             )
         except KafkaError as error:
             raise Fault(
-                f"dead letters can't be written to {self._topic}: {error!r}; the slice is read again "
-                "after a restart"
+                f"dead letters can't be written to {self._topic}: {error!r}; the slice is read "
+                "again after a restart"
             ) from error
 
     def _batch(self, letters: Sequence[Letter]) -> Any:

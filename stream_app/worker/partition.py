@@ -37,7 +37,7 @@ class Partition:
     epoch: int
     """Offset of this owner's claim in the changelog; unique and ordered among owners."""
     watermark: Watermark
-    """How far ``customers`` reaches in each source topic, with the counts; includes slices in flight."""
+    """How far ``customers`` reaches in each topic, with the counts; includes slices in flight."""
     next_offset: int
     """Next changelog offset after everything acknowledged; another one is a foreign write."""
     acknowledged: dict[str, int]

@@ -66,8 +66,9 @@ class Sources:
         if lost and not self._settings.history_trimmed:
             raise SourceMismatch(
                 f"the changelog {self._settings.changelog_topic} partition {number} has no state, "
-                f"but group {self._settings.group} has committed offsets ({lost}): the changelog was "
-                "deleted; delete the group's offsets to fold everything again from the log's start"
+                f"but group {self._settings.group} has committed offsets ({lost}): the changelog "
+                "was deleted; delete the group's offsets to fold everything again from the "
+                "log's start"
             )
         for partition, start in starts.items():
             if start > 0 and not self._settings.history_trimmed:
@@ -76,9 +77,9 @@ class Sources:
 
     def _trimmed(self, partition: TopicPartition, start: int) -> SourceMismatch:
         return SourceMismatch(
-            f"{partition.topic} partition {partition.partition} begins at offset {start} and there is "
-            "no state for what came before; set LTV_HISTORY_TRIMMED=1 if that history was removed "
-            "on purpose"
+            f"{partition.topic} partition {partition.partition} begins at offset {start} and there "
+            "is no state for what came before; set LTV_HISTORY_TRIMMED=1 if that history was "
+            "removed on purpose"
         )
 
     def _with_starts(self, watermark: Watermark, starts: Mapping[TopicPartition, int]) -> Watermark:
@@ -114,13 +115,14 @@ class Sources:
         where = f"{partition.topic} partition {partition.partition}"
         if position.next_offset > end:
             raise SourceMismatch(
-                f"{where} ends at offset {end}, but the state has read up to {position.next_offset}: "
-                f"the topic was re-created or restored; {BACKFILL}"
+                f"{where} ends at offset {end}, but the state has read up to "
+                f"{position.next_offset}: the topic was re-created or restored; {BACKFILL}"
             )
         if position.next_offset < start:
             raise SourceMismatch(
                 f"{where} begins at offset {start}, but the state has read only up to "
-                f"{position.next_offset}: retention removed records that were never folded; {BACKFILL}"
+                f"{position.next_offset}: retention removed records that were never folded; "
+                f"{BACKFILL}"
             )
 
     async def _check_anchor(

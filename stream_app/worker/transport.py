@@ -112,7 +112,10 @@ class Consumer(driver.Consumer):
 
     # -- reading ------------------------------------------------------------------------------
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+    async def getmany(
+        self,
+        timeout: float,  # noqa: ASYNC109 -- the signature is Faust's
+    ) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch, cut into slices, hand on one after the other, topic by topic in turn."""
         seeks = self._seeks
         fetched, _ = await self._wait_next_records(timeout)
