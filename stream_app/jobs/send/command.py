@@ -133,6 +133,7 @@ async def _send_feed(
         for some in _slices(feed.messages, pace.slice_size(SLICE)):
             for one in some:
                 _count(one, feed, outcome, stop=not order.skip_refused)
+                progress.done += 1
                 if isinstance(one, Message):
                     topic = topics[one.role]
                     partition = outbox.partition_of(topic, one.key)
@@ -140,7 +141,7 @@ async def _send_feed(
             if rate is not None:
                 await outbox.flush()
             await pace.passed(len(some))
-            progress.advance(len(some), feed.fraction())
+            progress.advance(0, feed.fraction())
             if order.duration and pace.seconds >= order.duration:
                 return
 
