@@ -1,7 +1,7 @@
 """Seeded logs of a shop, as they would lie in Kafka, with as much trouble in them as a test wants.
 
-`generate(Shape(...))` gives records one by one, the same for the same shape. A `Ledger` is told where
-each record came to lie and then knows, by the oracle, what must come of the whole log.
+`generate(Shape(...))` gives records one by one, the same for the same shape. A `Ledger` is told
+where each record came to lie and then knows, by the oracle, what must come of the whole log.
 """
 
 from __future__ import annotations

@@ -114,5 +114,5 @@ POISONS: dict[str, Spoil] = {
     ),
     "bad_value": _bad_value,
 }
-"""By the reason that the spoilt record must be refused for. A `wrong_partition` record is a good one
-that its producer has to misplace: to the partition after the one that murmur2 gives."""
+"""By the reason that the spoilt record must be refused for. A `wrong_partition` record is a good
+one that its producer has to misplace: to the partition after the one that murmur2 gives."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 TWO_DIGITS = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE
@@ -12,7 +12,7 @@ CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL 
 HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK
 MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD
 RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH
-USD USN UYU UZS VED VES WST XCD YER ZAR ZMW
+USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW
 """
 NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
@@ -67,11 +67,6 @@ def _exponent(text: str) -> int:
     size = text.lstrip("+-").lstrip("0")
     capped = int(size or "0") if len(size) <= 15 else 10**15
     return -capped if text[0] == "-" else capped
-
-
-def amount_text(written: Any) -> bool:
-    """Whether it is an amount at all, whatever its currency."""
-    return isinstance(written, str) and amount_of(written, is_number=True) is not None
 
 
 def rate_of(text: str) -> Fraction | None:

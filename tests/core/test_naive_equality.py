@@ -130,7 +130,7 @@ def _money(draw: st.DrawFn) -> dict[str, str]:
 
 
 @given(st.lists(events(), max_size=40), st.sampled_from(ZONES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_folded_customer_equals_the_oracle(log: list[dict[str, Any]], time_zone: str) -> None:
     records = [record_of(event) for event in log]
     customers, _ = fold(records, time_zone)
@@ -142,7 +142,7 @@ def test_the_folded_customer_equals_the_oracle(log: list[dict[str, Any]], time_z
 
 
 @given(st.lists(events(), max_size=30), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_order_of_events_does_not_matter(log: list[dict[str, Any]], rng: random.Random) -> None:
     """Of one identity one content: where two contents meet, the first in the log wins."""
     records = [record_of(event) for event in naive.distinct(log)]

@@ -146,7 +146,7 @@ def _validator() -> Draft202012Validator:
 
 
 @given(st.lists(events(), max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_reader_written_from_the_page_reads_what_was_applied(log: list[dict[str, Any]]) -> None:
     zone = "America/New_York"
     records = [record_of(event) for event in log]

@@ -1,0 +1,132 @@
+"""The command line: quick to start, clear when it is wrong, JSON alone on standard output."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stream_app.cli import ltv
+from stream_app.cli.group import outcome
+
+COMMANDS = (
+    "demo",
+    "dev",
+    "worker",
+    "send",
+    "show",
+    "explain",
+    "verify",
+    "dlq",
+    "topics",
+    "settings",
+)
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`ltv` in a process of its own, with no LTV_* but those given."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LTV_")}
+    return subprocess.run(
+        [sys.executable, "-m", "stream_app", *arguments],
+        env={**clean, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def helped(*arguments: str) -> Result:
+    return CliRunner().invoke(ltv, [*arguments, "--help"])
+
+
+def test_help_names_every_command() -> None:
+    text = helped().output
+    assert all(f"\n  {command} " in text for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    answer = helped(command)
+    assert answer.exit_code == 0
+    assert len(answer.output.splitlines()) > 4
+
+
+def test_an_option_that_is_a_setting_shows_its_variable() -> None:
+    text = " ".join(helped("worker").output.split())
+    assert "[env: LTV_BROKERS]" in text
+    assert "[env: LTV_HTTP_PORT]" in text
+
+
+def test_importing_the_command_line_imports_no_client_and_no_model() -> None:
+    heavy = ("faust", "aiokafka", "numpy", "redis", "aiohttp", "duckdb", "structlog", "rich")
+    code = f"import sys, stream_app.cli; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_mistyped_command_is_wrong_usage_and_names_the_nearest() -> None:
+    done = run("wrker")
+    assert done.returncode == 2
+    assert "Did you mean 'worker'?" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_mistyped_option_is_wrong_usage_and_names_the_nearest() -> None:
+    done = run("topics", "--broker", "x:1")
+    assert done.returncode == 2
+    assert "--brokers" in done.stderr
+
+
+def test_a_mistyped_variable_is_wrong_configuration_in_one_sentence() -> None:
+    done = run("settings", LTV_BROKER="x:1")
+    assert done.returncode == 78
+    assert done.stderr.startswith("ltv: LTV_BROKER is not a setting; the nearest is LTV_BROKERS.")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_bad_value_of_an_option_is_wrong_configuration_that_says_where_it_came_from() -> None:
+    done = run("topics", "--partitions", "many")
+    assert done.returncode == 78
+    assert "LTV_PARTITIONS (from command line) is 'many'" in done.stderr
+
+
+def test_no_broker_is_a_fault_in_one_sentence() -> None:
+    done = run("topics", LTV_BROKERS="127.0.0.1:1")
+    assert done.returncode == 1
+    assert done.stderr == "ltv: No Kafka broker answers at 127.0.0.1:1 (LTV_BROKERS).\n"
+
+
+def test_settings_as_json_is_one_object_with_masked_secrets() -> None:
+    done = run("settings", "--json", LTV_REDIS_URL="redis://u:hunter2@h:1/0", LTV_BUILD="2")
+    assert done.returncode == 0
+    assert "hunter2" not in done.stdout + done.stderr
+    shown = {one["variable"]: one for one in json.loads(done.stdout)["settings"]}
+    assert shown["LTV_BUILD"]["value"] == 2
+    assert shown["LTV_BUILD"]["origin"] == "environment"
+    assert shown["LTV_REDIS_URL"]["value"] == "redis://u:********@h:1/0"
+
+
+def test_settings_for_people_say_where_a_value_came_from() -> None:
+    done = run("settings", LTV_BUILD="2")
+    line = next(line for line in done.stdout.splitlines() if "LTV_BUILD" in line)
+    assert line.split() == ["LTV_BUILD", "2", "<-", "environment"]
+
+
+def test_send_needs_either_files_or_a_simulation() -> None:
+    done = run("send")
+    assert done.returncode == 2
+    assert done.stderr.startswith("ltv: Give files to send, or --simulate N")
+
+
+def test_an_interrupt_ends_quietly_with_130() -> None:
+    import click
+
+    @click.command()
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    assert outcome(interrupted, []) == 130
