@@ -134,7 +134,7 @@ def build(settings: Settings) -> Worker:
     partitions = Partitions(
         settings, changelog, sources, app.committed, letters.send, Nobody(), metrics, fate
     )
-    connect(app, partitions, Agent(settings, partitions, rules(settings), metrics, fate))
+    connect(app, partitions, Agent(settings, partitions, rules(settings), metrics, fate, app.taken))
 
     def ready() -> tuple[bool, Mapping[str, Any]]:
         recovering = sorted(partitions.recovering)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,8 +38,10 @@ class Agent:
         rules: Rules,
         metrics: Metrics,
         fate: Fate,
+        taken: Callable[[int], None],
     ) -> None:
-        self._settings = settings
+        """``taken`` is told the bytes of each slice that no longer waits."""
+        self._taken = taken
         self._partitions = partitions
         self._rules = rules
         self._metrics = metrics
@@ -58,6 +61,7 @@ class Agent:
     async def _take(self, event: EventT[Slice]) -> None:
         message = event.message
         part: Slice = event.value  # type: ignore[assignment]
+        self._taken(part.bytes)
         topic, number = message.topic, message.partition
         appender = self._partitions.appenders.get(number)
         if appender is None:

@@ -68,6 +68,12 @@ class LtvApp(faust.App):
         tables = self.tables
         return isinstance(tables, Tables) and tables.recovery.completed.is_set()
 
+    def taken(self, size: int) -> None:
+        """A slice of ``size`` bytes has left the queue between fetching and folding."""
+        consumer = self.consumer
+        assert isinstance(consumer, Consumer)
+        consumer.taken(size)
+
     async def committed(self, number: int) -> Mapping[str, int]:
         """The group's committed offsets of partition ``number``, by topic."""
         consumer = self.consumer
