@@ -51,15 +51,12 @@ def outcome(command: click.Command, arguments: Sequence[str] | None = None) -> i
     except LtvError as error:
         _say(str(error))
         return error.exit_code
-    except click.Abort:
-        _say("Interrupted.")
+    except click.Abort as abort:  # what click makes of Ctrl-C; a command may have said more
+        _say(str(abort.__cause__ or "") or "Interrupted.")
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except KeyboardInterrupt as interrupt:
-        _say(str(interrupt) or "Interrupted.")
-        return INTERRUPTED
     except BrokenPipeError:
         _leave_stdout_alone()
         return 1

@@ -21,7 +21,7 @@ LogFormat = Literal["auto", "console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-_ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:,\[\]/@]+):(\d{1,5})")
+_ENDPOINT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:,\[\]/@]+):([0-9]{1,5})")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 
@@ -55,7 +55,7 @@ def integer(low: int, high: int) -> Kind[int]:
     """A whole number between two bounds, both included."""
 
     def read(given: str) -> int:
-        if not re.fullmatch(r"[+-]?\d{1,18}", given):
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", given):
             raise ValueError
         return _within(int(given), low, high)
 
@@ -66,6 +66,8 @@ def number(low: float, high: float) -> Kind[float]:
     """A finite decimal number between two bounds, both included."""
 
     def read(given: str) -> float:
+        if not re.fullmatch(r"[+-]?[0-9.]{1,30}(e[+-]?[0-9]{1,3})?", given, re.IGNORECASE):
+            raise ValueError
         return _within(float(given), low, high)
 
     return Kind(read, f"a number from {low:g} to {high:g}")
@@ -143,7 +145,7 @@ def two_days() -> Kind[tuple[int, int]]:
     """Two growing counts of days, `90/180`."""
 
     def read(given: str) -> tuple[int, int]:
-        match = re.fullmatch(r"(\d{1,5})/(\d{1,5})", given)
+        match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", given)
         if match is None or int(match[1]) >= int(match[2]):
             raise ValueError
         return int(match[1]), int(match[2])
@@ -166,7 +168,7 @@ def as_of() -> Kind[str]:
     def read(given: str) -> str:
         if given in {"", "event-time"}:
             return given
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", given):
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", given, re.ASCII):
             return date.fromisoformat(given).isoformat()
         if datetime.fromisoformat(given).tzinfo is None:
             raise ValueError

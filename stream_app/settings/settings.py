@@ -73,7 +73,8 @@ class Settings:
         "replicas of topics that we create; -1: the broker's default")
 
     app_id: str = _state(
-        "LTV_APP_ID", kinds.topic(), "ltv", "consumer group, and first part of the changelog's name")
+        "LTV_APP_ID", kinds.topic(), "ltv",
+        "consumer group, and what the changelog's name begins with")
     build: int = _state(
         "LTV_BUILD", kinds.integer(1, 1_000_000), 1, "which changelog and consumer group")
     partitioner: kinds.Partitioner = _state(
@@ -99,7 +100,8 @@ class Settings:
         "when scores hold: empty is the wall clock; a date is its first instant; event-time is the"
         " partition's latest accepted event")
     model_file: str = _scores(
-        "LTV_MODEL_FILE", kinds.path(), "", "parameters to use instead of those in the models topic")
+        "LTV_MODEL_FILE", kinds.path(), "",
+        "parameters to use instead of those in the models topic")
     lifespan_years: float = _scores(
         "LTV_LIFESPAN_YEARS", kinds.number(0.01, 100), 3.0,
         "how long a customer stays, in the marketer's formula", unit="years")

@@ -63,7 +63,11 @@ def run(settings: Settings, order: Order, *, as_json: bool) -> int:
     outcome = Outcome()
     work = _check_only if order.dry_run else _send
     began = time.monotonic()
-    asyncio.run(work(settings, order, outcome))
+    try:
+        asyncio.run(work(settings, order, outcome))
+    except KeyboardInterrupt:
+        words = f"Interrupted: {outcome.acknowledged:,} of {outcome.read:,} events acknowledged."
+        raise KeyboardInterrupt(words) from None
     outcome.seconds = time.monotonic() - began
     _print(order, outcome, as_json)
     return 2 if outcome.refused and not order.skip_refused else 0
@@ -110,18 +114,17 @@ async def _send(settings: Settings, order: Order, outcome: Outcome) -> None:
         "signups": settings.topic_signups,
         "activity": settings.topic_activity,
     }
-    async with Outbox(settings) as outbox:
-        await outbox.partition_counts(list(topics.values()))
-        try:
-            for feed in feeds(settings, order):
-                await _send_feed(feed, topics, outbox, order, outcome)
-        except UsageError:
-            await outbox.settle()
-            raise
-        finally:
-            outcome.sent, outcome.acknowledged = outbox.sent, outbox.acknowledged
-        await outbox.settle()
-        outcome.acknowledged = outbox.acknowledged
+    outbox = Outbox(settings)
+    try:
+        async with outbox:
+            await outbox.partition_counts(list(topics.values()))
+            try:
+                for feed in feeds(settings, order):
+                    await _send_feed(feed, topics, outbox, order, outcome)
+            finally:
+                await outbox.settle()
+    finally:
+        outcome.sent, outcome.acknowledged = outbox.sent, outbox.acknowledged
 
 
 async def _send_feed(

@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-_ISO = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?)?")
+_ISO = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?)?", re.ASCII)
 _ISO_OFFSET = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)? ?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)"
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)? ?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)",
+    re.ASCII,
 )
-_UNIX = re.compile(r"\d{9,10}|\d{12,13}")
+_UNIX = re.compile(r"\d{9,10}|\d{12,13}", re.ASCII)
 
 
 class Moments:
