@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from stream_app.wire.nesting import too_deep
+from stream_app.wire.nesting import MAX_DEPTH, too_deep
 from stream_app.wire.refusal import Reason, Refused, quoted
 
 NULL: Final = Raw(b"null")
@@ -52,21 +52,23 @@ def fields_of(value: bytes) -> dict[str, Token]:
     are, and nesting beyond the limit.
     """
     _check_utf_8(value)
-    if too_deep(value):
-        raise Refused(Reason.NOT_JSON, "the value is nested deeper than 128 levels")
     try:
-        whole = _WHOLE(value)
-        outermost = bytes(memoryview(whole)[:1])
-        if outermost != b"{":
-            found = _KINDS.get(outermost, "a string or number")
-            raise Refused(Reason.WRONG_TYPE, f"the value is {found}; it must be an object")
-        found_fields = _FIELDS(value)
-    except (msgspec.DecodeError, RecursionError) as error:
+        outermost = bytes(memoryview(_WHOLE(value))[:1])
+        deep = too_deep(value)
+    except msgspec.DecodeError as error:
         raise Refused(Reason.NOT_JSON, f"not JSON: {quoted(str(error))}") from None
+    except RecursionError:
+        deep = True
+    if deep:
+        raise Refused(Reason.NOT_JSON, f"the value is nested deeper than {MAX_DEPTH} levels")
+    if outermost != b"{":
+        found = _KINDS.get(outermost, "a string or number")
+        raise Refused(Reason.WRONG_TYPE, f"the value is {found}; it must be an object")
+    fields = _FIELDS(value)
     return {
         name: token_of(raw)
         for name in Fields.__struct_fields__
-        if (raw := getattr(found_fields, name)) is not NULL and bytes(raw) != b"null"
+        if (raw := getattr(fields, name)) is not NULL and bytes(raw) != b"null"
     }
 
 

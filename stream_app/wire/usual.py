@@ -21,7 +21,7 @@ from stream_app.wire.fields import NULL
 from stream_app.wire.headers import READ
 from stream_app.wire.ids import MAX_ID
 from stream_app.wire.items import check_items, items_of
-from stream_app.wire.nesting import MAX_DEPTH
+from stream_app.wire.nesting import MAX_DEPTH, too_deep
 from stream_app.wire.record import Readable
 from stream_app.wire.refusal import Refused
 from stream_app.wire.times import Times
@@ -72,7 +72,7 @@ def usual_money(
                 value.decode()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        if size > _SHALLOW and (size > max_value or _maybe_deep(value)):
+        if size > _SHALLOW and (size > max_value or too_deep(value)):
             return None
         if record.headers and not READ.isdisjoint([name for name, _ in record.headers]):
             return None
@@ -139,10 +139,6 @@ def usual_money(
         )
 
     return event_of
-
-
-def _maybe_deep(value: bytes) -> bool:
-    return value.count(b"[") + value.count(b"{") > MAX_DEPTH
 
 
 def _plain_minor(written: bytes, exponent: int) -> int | None:
