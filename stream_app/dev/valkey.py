@@ -16,14 +16,15 @@ from stream_app.dev.child import Child
 from stream_app.dev.ports import HOST, demand_free, free_port
 from stream_app.errors import ConfigurationError, Fault
 
-_READY_SECONDS = 20.0
+_READY_SECONDS = 60.0
 
 
 class Valkey:
     """A server with its files in ``directory``; may be started again, on the same port.
 
     What it holds goes with the process, unless ``persistent``: then a `stop` keeps it, and a
-    snapshot a minute.  ``options`` are more lines of its configuration, as its file has them (``{"maxmemory": "64mb"}``).
+    snapshot a minute.  ``options`` are more lines of its configuration, written as its
+    file has them (``{"maxmemory": "64mb"}``).
     Port 0 takes a free one, for good.
     """
 
