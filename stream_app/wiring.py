@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from stream_app import failpoints
 from stream_app.core.calendar import Calendar, tzdata_version
@@ -205,8 +206,14 @@ async def _watch_app(worker: Worker) -> None:
 async def _check_idle(worker: Worker) -> None:
     while True:
         await asyncio.sleep(worker.settings.idle_check)
-        if not worker.app.rebalancing:
+        if worker.app.rebalancing:
+            continue
+        try:
             await worker.partitions.check_idle()
+        except KafkaError as error:
+            if not error.retriable and not isinstance(error, KafkaTimeoutError):
+                raise
+            log.info("the changelog's end can't be asked for now", why=repr(error))
 
 
 def _report(reason: BaseException) -> int:

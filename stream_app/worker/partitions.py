@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from stream_app import failpoints
-from stream_app.errors import SourceMismatch
+from stream_app.errors import ChangelogFault, SourceMismatch
 from stream_app.metrics import Metrics
 from stream_app.settings import Settings
 from stream_app.worker.appender import Appender, SendLetters
@@ -95,6 +95,12 @@ class Partitions:
                 continue
             if end > partition.next_offset:
                 await appender.mend(end)
+            elif end < partition.next_offset:
+                raise ChangelogFault(
+                    f"the changelog {self._changelog.topic} partition {number} ends at offset "
+                    f"{end}, but {partition.next_offset} had been acknowledged: the broker lost "
+                    "records or the topic was re-created"
+                )
 
     def stop(self) -> None:
         """Give everything up at the end of the worker."""
@@ -122,8 +128,25 @@ class Partitions:
     async def _recover(self, numbers: list[int]) -> None:
         """Claim ``numbers``, read their changelogs in bulk, check their sources, hold them."""
         began = time.monotonic()
-        self.recovering = set(numbers)
+        self._recovering(set(numbers))
+        try:
+            await self._claim_and_read(numbers)
+        finally:
+            self._recovering(set())
+        seconds = time.monotonic() - began
+        self._metrics.set("ltv_recovery_seconds", seconds)
+        log.info(
+            "partitions recovered",
+            partitions=numbers,
+            customers=sum(len(self.held[number].customers) for number in numbers),
+            seconds=round(seconds, 2),
+        )
+
+    def _recovering(self, numbers: set[int]) -> None:
+        self.recovering = numbers
         self._metrics.set("ltv_recovering", len(numbers))
+
+    async def _claim_and_read(self, numbers: list[int]) -> None:
         epochs = {
             number: await self._changelog.claim(number, uuid.uuid4().hex) for number in numbers
         }
@@ -136,16 +159,7 @@ class Partitions:
             self._metrics.add("ltv_recovery_records_total", len(records))
             if at_end:
                 await self._hold(number, epochs[number], rebuilds.pop(number))
-                self.recovering.discard(number)
-                self._metrics.set("ltv_recovering", len(self.recovering))
-        seconds = time.monotonic() - began
-        self._metrics.set("ltv_recovery_seconds", seconds)
-        log.info(
-            "partitions recovered",
-            partitions=numbers,
-            customers=sum(len(self.held[number].customers) for number in numbers),
-            seconds=round(seconds, 2),
-        )
+                self._recovering(self.recovering - {number})
 
     async def _hold(self, number: int, epoch: int, rebuilt: Rebuild) -> None:
         committed = await self._committed(number)

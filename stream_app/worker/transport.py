@@ -9,6 +9,7 @@ partitions held.  Every name overridden is listed in tests/worker/test_faust_con
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,13 @@ import aiokafka
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import OffsetResetStrategy
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from stream_app import failpoints
+from stream_app.errors import Fault
 from stream_app.settings import Settings
 
 if TYPE_CHECKING:
@@ -73,6 +77,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _forbid_reset(self, forbidden: bool) -> None:
         strategy = OffsetResetStrategy.NONE if forbidden else OffsetResetStrategy.EARLIEST
         self._ensure_consumer()._fetcher._default_reset_strategy = strategy
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit for whoever looks at lag; nothing depends on it, so nothing ends for it."""
+        partitions = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if tp in self.assignment()
+        }
+        try:
+            await self._ensure_consumer().commit(partitions)
+        except (KafkaError, IllegalStateError) as error:
+            log.warning("the group's offsets were not committed", why=repr(error))
+            return False
+        return True
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, int]:
         """The group's committed offsets; partitions without one are absent."""
@@ -191,7 +209,17 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Hand over: everything in flight is acknowledged before this returns."""
         failpoints.hit("in_revoke")
-        await super().on_partitions_revoked(revoked)
+        try:
+            async with asyncio.timeout(self.settings.rebalance_seconds):
+                await super().on_partitions_revoked(revoked)
+        except TimeoutError:
+            # Faust would wait without end, and the group has given the partitions away by now.
+            self.app.fate.fail(
+                Fault(
+                    f"appends in flight were not acknowledged within the rebalance timeout of "
+                    f"{self.settings.rebalance_seconds:g} s; their slices are read again"
+                )
+            )
         await self.thread.forbid_reset(False)
 
     # -- committing ---------------------------------------------------------------------------

@@ -38,6 +38,7 @@ OVERRIDDEN = [
     (Consumer, transport_consumer.Consumer, "verify_event_path"),
     (Consumer, transport_consumer.ThreadDelegateConsumer, "_commit"),
     (ConsumerThread, driver.AIOKafkaConsumerThread, "_create_worker_consumer"),
+    (ConsumerThread, driver.AIOKafkaConsumerThread, "_commit"),
     (ConsumerThread, driver.AIOKafkaConsumerThread, "verify_event_path"),
     (Producer, driver.Producer, "_settings_extra"),
     (Transport, driver.Transport, "Consumer"),
