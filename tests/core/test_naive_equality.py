@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from stream_app.core.calendar import Calendar
 from stream_app.core.customer import Customer, Outcome
+from stream_app.core.models.statistics import statistics
 from stream_app.wire.events import Decoder
 from stream_app.wire.record import Record
 from stream_app.wire.refusal import Refusal
@@ -83,6 +84,21 @@ def assert_equal(customer: Customer, facts: naive.Facts) -> None:
     assert facts.signup == (signup and (signup.at_us, signup.event_id, signup.channel))
 
 
+def assert_columns_equal(customers: dict[str, Customer], expected: dict[str, naive.Facts]) -> None:
+    """The columns of all customers at once, as the models see them."""
+    columns = statistics(list(customers.values()))
+    for row, key in enumerate(customers):
+        facts = expected[key]
+        assert columns.orders[row] == facts.orders
+        assert columns.gross_minor[row] == facts.gross_minor
+        assert columns.refunds_minor[row] == facts.refunds_minor
+        assert columns.purchase_days[row] == facts.purchase_days
+        assert columns.first_day[row] == (-1 if facts.first_day is None else facts.first_day)
+        assert columns.last_day[row] == (-1 if facts.last_day is None else facts.last_day)
+        assert columns.repeat_gross_minor[row] == (facts.repeat_gross_minor or 0)
+        assert columns.unconverted[row] == bool(facts.other_currencies)
+
+
 def record_of(event: dict[str, Any]) -> RawRecord:
     """A record of an event that happened before the end of 2030."""
     role = ROLES.get(event["type"], "purchases")
@@ -139,6 +155,7 @@ def test_the_folded_customer_equals_the_oracle(log: list[dict[str, Any]], time_z
     for key, facts in expected.items():
         assert_equal(customers[key], facts)
         assert_equal(decode(encode(customers[key])), facts)
+    assert_columns_equal(customers, expected)
 
 
 @given(st.lists(events(), max_size=30), st.randoms(use_true_random=False))
@@ -168,6 +185,7 @@ def test_a_shop_s_log_with_poison_and_duplicates_equals_the_oracle(
     assert customers.keys() == expected.keys()
     for key, facts in expected.items():
         assert_equal(customers[key], facts)
+    assert_columns_equal(customers, expected)
     reasons = [None if isinstance(found, Outcome) else found for found in outcomes]
     assert reasons == [reason_of(raw) for raw in records]
     applied = sum(found is Outcome.APPLIED for found in outcomes)
