@@ -1,0 +1,303 @@
+"""The verdict: what the state, the counts, the dead letters and Redis must be, and what they are.
+
+What must be comes from the ledger by the oracle of tests/core/naive.py; of the product only the
+reading of its own bytes is used.  ``lost`` and ``double`` are counted twice over, by the records
+that the watermarks say were read and by the facts of each customer, so that a record folded twice
+shows even where its identity was recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+from aiokafka import TopicPartition
+
+from stream_app.core.customer import Customer
+from stream_app.jobs.changelog_reader import ChangelogView, read_on
+from stream_app.settings import Settings
+from stream_app.stores.log_reader import LogReader
+from stream_app.wire.state import decode
+from tests.core.naive import Facts, fact_fields
+from tests.ledger import Ledger, Place
+from tests.rig.waiting import eventually
+
+FACTS = (
+    "rev currency revenue orders aov first_order last_order signup cohort channel frequency"
+    " recency repeat_gross monetary"
+).split()
+"""The fields of a hash that follow from the facts alone."""
+
+SHOWN = 5
+"""How many differences of a kind are spelt out."""
+
+
+@dataclass
+class Verdict:
+    """What was found wrong; `clean` where nothing was."""
+
+    lost: int = 0
+    double: int = 0
+    customers: int = 0
+    records: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything is as it must be."""
+        return not (self.lost or self.double or self.differences)
+
+    def differs(self, words: str) -> None:
+        """Note a difference."""
+        self.differences.append(words)
+
+    def __str__(self) -> str:
+        said = [f"lost={self.lost} double={self.double} in {self.records} records"]
+        said += [f"  {one}" for one in self.differences[: 4 * SHOWN]]
+        if len(self.differences) > 4 * SHOWN:
+            said.append(f"  and {len(self.differences) - 4 * SHOWN} more differences")
+        return "\n".join(said)
+
+
+class Judge:
+    """Reads one build's changelog as it grows, and judges when told to."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._log = LogReader(settings)
+        self._topics = dict(
+            zip(("purchases", "signups", "activity"), settings.source_topics, strict=True)
+        )
+        self.views = {number: ChangelogView(number) for number in range(settings.partitions)}
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._log.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._log.stop()
+
+    def forget(self) -> None:
+        """Read the changelog from its beginning again, as after it was made anew."""
+        self.views = {number: ChangelogView(number) for number in self.views}
+
+    async def look(self) -> None:
+        """Read on to the changelog's end."""
+        topic = self._settings.changelog_topic
+        ends = await self._log.ends([TopicPartition(topic, number) for number in self.views])
+        for place, end in ends.items():
+            await read_on(self._log, topic, self.views[place.partition], end)
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until the watermarks say that every record in the ledger was read."""
+        await eventually(self._is_drained, self._undrained, seconds, every_seconds=0.2)
+
+    @property
+    def folded(self) -> int:
+        """Records that the watermarks count, over all topics and partitions."""
+        return sum(sum(counts) for counts in self._counts().values())
+
+    async def _is_drained(self) -> bool:
+        await self.look()
+        return not self._missing()
+
+    def _undrained(self) -> str:
+        return f"the state reaches the end of the log; it lacks {self._missing()}"
+
+    def _missing(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """By (role, partition): (next offset of the state, the ledger's) where they differ."""
+        wanted: dict[tuple[str, int], int] = {}
+        for place in self._ledger.records:
+            key = place.role, place.partition
+            wanted[key] = max(wanted.get(key, 0), place.offset + 1)
+        found = {key: self._position(*key) for key in wanted}
+        return {key: (found[key], offset) for key, offset in wanted.items() if found[key] < offset}
+
+    def _position(self, role: str, number: int) -> int:
+        watermark = self.views[number].watermark
+        source = watermark.sources.get(self._topics[role]) if watermark else None
+        return source.next_offset if source else 0
+
+    # -- the verdict ---------------------------------------------------------------------------
+
+    async def judge(self, store: redis.Redis | None) -> Verdict:
+        """Compare all there is; without ``store``, all but Redis."""
+        await self.look()
+        verdict = Verdict(records=len(self._ledger.records))
+        expected = self._ledger.customers()
+        verdict.customers = len(expected)
+        self._judge_counts(verdict)
+        self._judge_state(verdict, expected)
+        self._judge_letters(verdict, await self._letters())
+        if store is not None:
+            self._judge_redis(verdict, store, expected)
+        return verdict
+
+    def _judge_counts(self, verdict: Verdict) -> None:
+        found = self._counts()
+        for key, expected in self._ledger.outcomes().items():
+            counts = found.get(key, (0, 0, 0))
+            surplus = sum(counts) - sum(expected)
+            verdict.double += max(0, surplus)
+            verdict.lost += max(0, -surplus)
+            if counts != tuple(expected):
+                verdict.differs(f"{key}: counted {counts}, expected {expected}")
+
+    def _counts(self) -> dict[tuple[str, int], tuple[int, int, int]]:
+        """By (role, partition): applied, duplicate, refused, as the watermarks have them."""
+        found = {}
+        for number, view in self.views.items():
+            for role, topic in self._topics.items():
+                source = view.watermark.sources.get(topic) if view.watermark else None
+                if source is not None:
+                    found[role, number] = source.applied, source.duplicate, source.refused
+        return found
+
+    def _judge_state(self, verdict: Verdict, expected: Mapping[str, Facts]) -> None:
+        held = {key.decode(): decode(body) for key, (_, body) in self._versions()}
+        for customer in sorted(held.keys() | expected.keys()):
+            found, wanted = held.get(customer), expected.get(customer)
+            rev = (found.rev if found else 0) - (wanted.rev if wanted else 0)
+            verdict.double += max(0, rev)
+            verdict.lost += max(0, -rev)
+            if found is None or wanted is None:
+                verdict.differs(f"{customer}: {'not in' if found is None else 'only in'} the state")
+            else:
+                for name, words in differing(found, wanted):
+                    verdict.differs(f"{customer}: {name} is {words}")
+
+    def _versions(self) -> Iterator[tuple[bytes, tuple[int, bytes]]]:
+        for view in self.views.values():
+            yield from view.customers.items()
+
+    async def _letters(self) -> dict[tuple[str, int, int], list[Any]]:
+        """Every record of the dead letters' topic, by the place it says it came from."""
+        topic = self._settings.topic_dead_letters
+        places = [TopicPartition(topic, number) for number in self.views]
+        starts, ends = await self._log.starts(places), await self._log.ends(places)
+        found: dict[tuple[str, int, int], list[Any]] = {}
+        async for _, records, _ in self._log.read(starts, ends):
+            for record in records:
+                said = dict(record.headers)
+                where = (
+                    said["ltv-topic"].decode(),
+                    int(said["ltv-partition"]),
+                    int(said["ltv-offset"]),
+                )
+                found.setdefault(where, []).append(record)
+        return found
+
+    def _judge_letters(
+        self, verdict: Verdict, found: Mapping[tuple[str, int, int], list[Any]]
+    ) -> None:
+        expected = {
+            (self._topics[place.role], place.partition, place.offset): (place, reason)
+            for place, reason in self._ledger.dead_letters().items()
+        }
+        for where in sorted(found.keys() - expected.keys()):
+            verdict.differs(f"dead letter of {where}: its record is good")
+        for where, (place, reason) in expected.items():
+            if where not in found:
+                verdict.differs(f"dead letter of {where} is missing: {reason}")
+            for letter in found.get(where, ()):
+                for words in self._letter_differs(letter, place, reason):
+                    verdict.differs(f"dead letter of {where}: {words}")
+
+    def _letter_differs(self, letter: Any, place: Place, reason: str) -> Iterator[str]:
+        raw = self._ledger.records[place]
+        said = dict(letter.headers)
+        if said["ltv-reason"] != reason.encode():
+            yield f"says {said['ltv-reason']!r}, expected {reason}"
+        if (letter.key, letter.value) != (raw.key, raw.value):
+            yield "its key or value was touched"
+        if tuple(letter.headers[: len(raw.headers)]) != tuple(raw.headers):
+            yield "its own headers were touched"
+        detail = said["ltv-detail"].decode()
+        if not detail or "\n" in detail:
+            yield f"its detail is not one line: {detail!r}"
+
+    # -- Redis ---------------------------------------------------------------------------------
+
+    async def published(self, store: redis.Redis, seconds: float) -> None:
+        """Wait until every hash shows its customer's newest version."""
+
+        def behind() -> list[str]:
+            versions = dict(self._versions())
+            return [
+                f"{key!r} shows {shown}, the state is at {versions[key][0]}"
+                for key, shown in self._shown(store, list(versions)).items()
+                if shown != versions[key][0]
+            ]
+
+        await eventually(
+            lambda: not behind(),
+            lambda: f"Redis shows the state; {len(late := behind())} behind: {late[:SHOWN]}",
+            seconds,
+            every_seconds=0.1,
+        )
+
+    def _shown(self, store: redis.Redis, keys: list[bytes]) -> dict[bytes, int | None]:
+        try:
+            with store.pipeline(transaction=False) as pipe:
+                for key in keys:
+                    pipe.hget(self.key_of(key.decode()), "pos")
+                answers = pipe.execute()
+        except redis.RedisError:
+            return dict.fromkeys(keys)
+        return {
+            key: None if pos is None else int(pos) for key, pos in zip(keys, answers, strict=True)
+        }
+
+    def key_of(self, customer: str) -> str:
+        """Where a customer's hash is."""
+        return f"{self._settings.key_prefix}{{{customer}}}"
+
+    def _judge_redis(
+        self, verdict: Verdict, store: redis.Redis, expected: Mapping[str, Facts]
+    ) -> None:
+        customers = sorted(expected)
+        with store.pipeline(transaction=False) as pipe:
+            for customer in customers:
+                pipe.hgetall(self.key_of(customer))
+            answers = pipe.execute()
+        zone, currency = self._settings.time_zone, self._settings.currency
+        for customer, answer in zip(customers, answers, strict=True):
+            found = {name.decode(): value.decode() for name, value in answer.items()}
+            wanted = fact_fields(expected[customer], time_zone=zone, currency=currency)
+            for name in FACTS:
+                if found.get(name) != wanted.get(name):
+                    verdict.differs(
+                        f"hash of {customer}: {name} is {found.get(name)!r},"
+                        f" expected {wanted.get(name)!r}"
+                    )
+        known = {self.key_of(customer).encode() for customer in customers}
+        for key in store.scan_iter(match=f"{self._settings.key_prefix}{{*", count=5_000):
+            if key not in known:
+                verdict.differs(f"Redis has {key!r}, a customer whom nobody sent")
+
+
+def differing(found: Customer, wanted: Facts) -> Iterator[tuple[str, str]]:
+    """Facts that differ: name, and both in words."""
+    signup = found.signup
+    pairs: dict[str, tuple[Any, Any]] = {
+        "rev": (found.rev, wanted.rev),
+        "days": ({day: sums for day, *sums in found.buckets}, _lists(wanted.days)),
+        "signup": (
+            None if signup is None else (signup.at_us, signup.event_id, signup.channel),
+            wanted.signup,
+        ),
+        "activity": (set(found.active_months), set(wanted.activity_months)),
+        "other currencies": (found.unconverted, wanted.other_currencies),
+        "applied": (found.applied, wanted.identities),
+    }
+    for name, (ours, theirs) in pairs.items():
+        if ours != theirs:
+            yield name, f"{ours!r}, expected {theirs!r}"
+
+
+def _lists(days: Mapping[int, tuple[int, int, int]]) -> dict[int, list[int]]:
+    return {day: list(sums) for day, sums in days.items()}

@@ -1,0 +1,92 @@
+"""Send a generated log to Kafka and keep a ledger of what the broker acknowledged, and where."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from itertools import islice
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from tests.core.naive_decoder import RawRecord
+from tests.ledger import Ledger
+
+OUTSTANDING = 2_000
+"""Records sent and not yet acknowledged; more would only wait in memory."""
+
+
+class Load:
+    """A producer as a careful shop has it: all replicas, idempotent, keyed."""
+
+    def __init__(
+        self, brokers: str, topics: Mapping[str, str], ledger: Ledger, log: Iterator[RawRecord]
+    ) -> None:
+        """``topics`` are names by role; ``log`` is what `feed` takes records from."""
+        self._topics = topics
+        self._ledger = ledger
+        self._log = log
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=brokers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=2,
+            max_request_size=2 << 20,
+            request_timeout_ms=120_000,
+        )
+        self.acknowledged = 0
+        """Records that the broker has, of all that were sent."""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, brokers: str, topics: Mapping[str, str], ledger: Ledger, log: Iterator[RawRecord]
+    ) -> AsyncIterator[Load]:
+        """Connected inside, flushed and closed after."""
+        load = cls(brokers, topics, ledger, log)
+        try:
+            await load._producer.start()
+            yield load
+        finally:
+            await load._producer.stop()
+
+    async def feed(self, count: int, rate: float = 0.0) -> None:
+        """Send the log's next records; return when all are acknowledged.
+
+        ``rate`` is a bound in records a second; 0 is as fast as it goes.
+        """
+        await self.send(islice(self._log, count), rate)
+
+    async def send(self, records: Iterable[RawRecord], rate: float = 0.0) -> None:
+        """Send these records, in order; return when all are acknowledged."""
+        clock = asyncio.get_running_loop().time
+        began, sent = clock(), 0
+        waiting: set[asyncio.Future[Any]] = set()
+        for record in records:
+            waiting.add(await self._send(record))
+            sent += 1
+            if rate and sent % 20 == 0:
+                await asyncio.sleep(max(0.0, began + sent / rate - clock()))
+            if len(waiting) >= OUTSTANDING:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if waiting:
+            await asyncio.wait(waiting)
+
+    async def _send(self, raw: RawRecord) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = await self._producer.send(
+            self._topics[raw.role],
+            value=raw.value,
+            key=raw.key,
+            partition=self._ledger.partition_for(raw),
+            timestamp_ms=raw.timestamp_ms,
+            headers=list(raw.headers),
+        )
+        return asyncio.ensure_future(self._enter(raw, future))
+
+    async def _enter(self, raw: RawRecord, future: asyncio.Future[Any]) -> None:
+        """Enter an acknowledged record in the ledger."""
+        sent = await future
+        assert sent.offset >= 0, "the broker did not say where a record lies"
+        self._ledger.add(raw, sent.partition, sent.offset)
+        self.acknowledged += 1

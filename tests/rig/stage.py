@@ -1,0 +1,202 @@
+"""What a script acts on: one test's topics, keys, workers, load and judge.
+
+Kafka and Valkey are shared by a session's tests, so each has names of its own and nothing global
+is flushed.  A test that kills or empties a server brings one along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import redis
+
+from stream_app.dev.valkey import Valkey
+from stream_app.settings import load as load_settings
+from tests.core.naive_decoder import RawRecord
+from tests.generate import Shape, generate
+from tests.ledger import Ledger
+from tests.rig.judge import Judge, Verdict
+from tests.rig.kafka_admin import make_topics
+from tests.rig.load import Load
+from tests.rig.servers import Broker
+from tests.rig.waiting import PATIENCE_SECONDS
+from tests.rig.watcher import Watcher
+from tests.rig.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.rig.script import Step
+
+SESSION_SECONDS = 3
+"""LTV_SESSION_SECONDS of the workers, unless a test says otherwise."""
+WATCHED = 40
+"""Customers whose hashes are looked at all the time."""
+
+
+def _publishes() -> bool:
+    """Whether a worker publishes to Redis at all."""
+    wiring = Path(__file__).parents[2] / "stream_app" / "wiring.py"
+    return "worker.publisher" in wiring.read_text()
+
+
+class Stage:
+    """See the module; made by `Stages.open`."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        valkey: Valkey,
+        directory: Path,
+        seed: int,
+        shape: Shape,
+        settings: Mapping[str, str],
+        log: Iterator[RawRecord] | None,
+    ) -> None:
+        self.broker, self.valkey, self.directory, self.seed = broker, valkey, directory, seed
+        self.random = random.Random(seed)
+        name = f"t{secrets.token_hex(4)}"
+        self.variables: dict[str, str] = {
+            "BROKERS": broker.direct,
+            "REDIS_URL": valkey.url,
+            "APP_ID": name,
+            "KEY_PREFIX": f"{name}:",
+            "PARTITIONS": "4",
+            "TOPIC_PURCHASES": f"{name}-purchases",
+            "TOPIC_SIGNUPS": f"{name}-signups",
+            "TOPIC_ACTIVITY": f"{name}-activity",
+            "TOPIC_MODELS": f"{name}-models",
+            "TOPIC_DEAD_LETTERS": f"{name}-dead-letters",
+            "SESSION_SECONDS": str(SESSION_SECONDS),
+            "IDLE_CHECK": "0.5",
+            **settings,
+        }
+        self.settings = load_settings(
+            {f"LTV_{k}": v for k, v in self.variables.items()} | {"LTV_BROKERS": broker.direct}
+        )
+        self.ledger = Ledger(
+            currency=self.settings.currency,
+            time_zone=self.settings.time_zone,
+            partitions=self.settings.partitions,
+        )
+        self.judge = Judge(self.settings, self.ledger)
+        self.log = log if log is not None else generate(shape)
+        self.load: Load
+        self.store: redis.Redis
+        self.watcher: Watcher
+        self.workers: dict[str, Worker] = {}
+        self.ended: list[Worker] = []
+        self.background: asyncio.Task[None] | None = None
+        self.judges_redis = _publishes()
+
+    @property
+    def worker(self) -> Worker:
+        """The only worker there is."""
+        (only,) = self.workers.values()
+        return only
+
+    def launch(self, name: str = "worker", **settings: str) -> Worker:
+        """Start a worker; one of that name must have ended before."""
+        before = self.workers.get(name)
+        if before is not None:
+            assert before.exit_code is not None, f"{name} still runs"
+            self.ended.append(before)
+        number = len(self.ended) + len(self.workers)
+        log = self.directory / f"{name}-{number}.log"
+        self.workers[name] = Worker(name, {**self.variables, **settings}, log)
+        return self.workers[name]
+
+    async def play(self, script: Sequence[Step], *, judged: bool = True) -> None:
+        """Act step by step, then drain and judge; what fails says how to repeat it."""
+        done = 0
+        try:
+            for step in script:
+                await step.act(self)
+                done += 1
+            if judged:
+                await self.judged()
+        except BaseException as error:
+            told = [f"    {'->' if i == done else '  '} {one}" for i, one in enumerate(script)]
+            error.add_note("\n".join([f"seed={self.seed}, script:", *told]))
+            for worker in self.workers.values():
+                error.add_note(f"{worker.name}: exit code {worker.exit_code}. {worker.last_words}")
+            raise
+
+    async def drain(self, seconds: float = 2 * PATIENCE_SECONDS) -> None:
+        """Wait until all that was acknowledged is in the state, and in Redis."""
+        await self.judge.drained(seconds)
+        if self.judges_redis:
+            await self.judge.published(self.store, seconds)
+
+    async def judged(self) -> Verdict:
+        """Drain and judge; AssertionError unless nothing was lost, doubled or differs."""
+        if self.background is not None:
+            await self.background
+        await self.drain()
+        verdict = await self.judge.judge(self.store if self.judges_redis else None)
+        assert verdict.clean, str(verdict)
+        assert not self.watcher.regressions, self.watcher.regressions[:5]
+        return verdict
+
+
+class Stages:
+    """Opens stages for one test."""
+
+    def __init__(self, broker: Broker, valkey: Valkey, directory: Path, seed: int) -> None:
+        self._broker, self._valkey = broker, valkey
+        self.directory = directory
+        self.seed = seed
+
+    @asynccontextmanager
+    async def open(
+        self,
+        shape: Shape | None = None,
+        *,
+        broker: Broker | None = None,
+        valkey: Valkey | None = None,
+        log: Iterator[RawRecord] | None = None,
+        topics: bool = True,
+        **settings: str,
+    ) -> AsyncIterator[Stage]:
+        """A stage with topics made, load and judge connected; all of it is gone after."""
+        shape = shape or Shape(seed=self.seed, customers=300, records=1_000_000)
+        stage = Stage(
+            broker or self._broker,
+            valkey or self._valkey,
+            self.directory,
+            self.seed,
+            shape,
+            settings,
+            log,
+        )
+        async with AsyncExitStack() as held:
+            if topics:
+                await make_topics(stage.settings)
+            stage.store = held.enter_context(redis.Redis.from_url(stage.valkey.url))
+            names = dict(
+                zip(("purchases", "signups", "activity"), stage.settings.source_topics, strict=True)
+            )
+            stage.load = await held.enter_async_context(
+                Load.open(stage.broker.direct, names, stage.ledger, stage.log)
+            )
+            held.push_async_callback(stage.judge.stop)
+            await stage.judge.start()
+            watched = [f"{shape.prefix}-{number}" for number in range(WATCHED)]
+            stage.watcher = held.enter_context(
+                Watcher(stage.valkey.url, stage.judge.key_of, watched)
+            )
+            held.callback(_end_all, stage)
+            yield stage
+
+
+def _end_all(stage: Stage) -> None:
+    for worker in [*stage.workers.values(), *stage.ended]:
+        worker.end()
+    if stage.background is not None:
+        stage.background.cancel()
