@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from stream_app.cli.options import CONNECTION, setting_options, settings_from
+from stream_app.errors import UsageError
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 
@@ -37,11 +38,22 @@ def explain(context: click.Context, customer_id: str, as_json: bool) -> int:
 
 @click.command()
 @JSON
+@click.option(
+    "--sample", type=click.IntRange(min=1), metavar="N", help="Compare only N customers in Redis."
+)
+@click.option("--state-only", is_flag=True, help="Leave Redis out.")
+@click.option("--redis-only", is_flag=True, help="Leave the comparison of the state out.")
 @setting_options(*CONNECTION, "app_id", "build", "key_prefix")
 @click.pass_context
-def verify(context: click.Context, as_json: bool) -> int:
+def verify(
+    context: click.Context, as_json: bool, sample: int | None, state_only: bool, redis_only: bool
+) -> int:
     """Recount everything from the topics and compare: exit 0 only when all is equal, else 1."""
+    if state_only and redis_only:
+        raise UsageError("--state-only and --redis-only leave nothing to compare; drop one.")
     settings = settings_from(context)
     from stream_app.jobs.verify import run
 
-    return run(settings, as_json=as_json)
+    return run(
+        settings, as_json=as_json, sample=sample, state_only=state_only, redis_only=redis_only
+    )

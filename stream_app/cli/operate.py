@@ -12,12 +12,19 @@ from stream_app.cli.output import print_json
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave everything running, with live traffic.")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where everything is kept; default: a directory that goes when the demo ends.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context
-def demo(context: click.Context, keep: bool) -> int:
+def demo(context: click.Context, keep: bool, directory: Path | None, as_json: bool) -> int:
     """Feed real purchases through Kafka and the worker into Redis, and verify every score."""
     from stream_app.jobs.demo import run
 
-    return run(settings_from(context), keep=keep)
+    return run(settings_from(context), keep=keep, directory=directory, as_json=as_json)
 
 
 @click.command()

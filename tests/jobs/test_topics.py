@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from stream_app.cli import ltv
 from stream_app.errors import ConfigurationError
 from stream_app.settings import Settings, load
-from stream_app.stores.topic_plan import CHANGELOG_CONFIGS, DEAD_LETTER_ROOM
+from stream_app.stores.topic_plan import CHANGELOG_CONFIGS, DEAD_LETTER_ROOM, Role
 from stream_app.stores.topics import TopicReport, admin_client, ensure_topics
 from tests.jobs.conftest import Environ
 
@@ -19,12 +19,12 @@ def ensure(settings: Settings, create: bool = True) -> TopicReport:
     return asyncio.run(ensure_topics(settings, create))
 
 
-def make(settings: Settings, name: str, partitions: int = 3, **configs: str) -> None:
+def make(settings: Settings, name: str, configs: dict[str, str]) -> None:
     """Create a topic as somebody else might have."""
 
     async def create() -> None:
         async with admin_client(settings) as admin:
-            topic = NewTopic(name, partitions, 1, topic_configs=configs)
+            topic = NewTopic(name, 3, 1, topic_configs=configs)
             answer = await admin.create_topics([topic])
             assert answer.topic_errors[0][1] == 0, answer
 
@@ -72,14 +72,15 @@ def test_sources_and_dead_letters_are_kept_for_ever(with_topics: Settings) -> No
 def test_dead_letters_have_room_for_the_largest_source_record_and_its_headers(
     settings: Settings,
 ) -> None:
-    make(settings, settings.topic_purchases, **{"max.message.bytes": "5000000"})
+    make(settings, settings.topic_purchases, {"max.message.bytes": "5000000"})
     topics = ensure(settings).topics
     letters = int(topics["dead_letters"].configs["max.message.bytes"])
     assert letters == 5_000_000 + DEAD_LETTER_ROOM
 
 
 def test_a_worker_may_create_its_changelog_alone(settings: Settings) -> None:
-    report = asyncio.run(ensure_topics(settings, create=True, roles=("changelog",)))
+    roles: tuple[Role, ...] = ("changelog",)
+    report = asyncio.run(ensure_topics(settings, create=True, roles=roles))
     assert report.created == (settings.changelog_topic,)
     assert settings.topic_purchases in {one.topic for one in report.problems}
 
@@ -114,12 +115,12 @@ def test_what_would_lose_something_is_a_problem(
         "changelog": settings.changelog_topic,
         "dead_letters": settings.topic_dead_letters,
     }
-    make(settings, names[role], **configs)
+    make(settings, names[role], configs)
     assert any(words in one.sentence for one in ensure(settings).problems)
 
 
 def test_a_finite_retention_is_a_warning(settings: Settings) -> None:
-    make(settings, settings.topic_signups, **{"retention.ms": "604800000"})
+    make(settings, settings.topic_signups, {"retention.ms": "604800000"})
     report = ensure(settings)
     assert report.problems == ()
     (warning,) = report.warnings

@@ -23,7 +23,7 @@ from stream_app.errors import UsageError
 from stream_app.jobs.progress import Progress
 from stream_app.jobs.send.columns import parse_mapping
 from stream_app.jobs.send.files import open_source
-from stream_app.jobs.send.messages import Message, Messages, Refused
+from stream_app.jobs.send.messages import Message, Messages, Refused, require_currency
 from stream_app.jobs.send.order import Order
 from stream_app.jobs.send.outbox import Outbox
 from stream_app.jobs.send.pace import Pace
@@ -88,6 +88,7 @@ def feeds(settings: Settings, order: Order) -> Iterator[Feed]:
 def _simulated(settings: Settings, order: Order) -> Feed:
     from stream_app.jobs.send.population import Population
 
+    require_currency(settings)
     now = datetime.now(UTC)
     end = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if order.until:

@@ -19,6 +19,7 @@ import msgspec
 from stream_app.errors import UsageError
 from stream_app.jobs.send.columns import fields_of, require
 
+Binary = IO[bytes] | gzip.GzipFile
 Fields = dict[str, Any]
 PARQUET_ROWS = 10_000
 DELIMITERS = ",;\t|"
@@ -53,16 +54,28 @@ def open_source(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
     raise UsageError(f"{path.name} is not .csv, .tsv, .jsonl, .ndjson or .parquet (or those .gz).")
 
 
-def _open(path: Path) -> tuple[IO[bytes], Callable[[], float]]:
-    raw = path.open("rb")
+def _open(path: Path) -> tuple[Binary, Callable[[], float]]:
     size = max(path.stat().st_size, 1)
-    content: IO[bytes] = raw
-    if path.name.lower().endswith(".gz"):
-        content = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
-    return content, lambda: 1.0 if raw.closed else raw.tell() / size
+    if not path.name.lower().endswith(".gz"):
+        plain = path.open("rb")
+        return plain, lambda: 1.0 if plain.closed else plain.tell() / size
+    raw = path.open("rb")  # how far the packed file is read says how much of it is left
+    return _Unpacked(raw), lambda: 1.0 if raw.closed else raw.tell() / size
 
 
-def _csv_rows(binary: IO[bytes], name: str, kind: str, mapping: Mapping[str, str]) -> Iterator[Row]:
+class _Unpacked(gzip.GzipFile):
+    """A gzipped file that closes what lies under it."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        super().__init__(fileobj=raw)
+        self._raw = raw
+
+    def close(self) -> None:
+        super().close()
+        self._raw.close()
+
+
+def _csv_rows(binary: Binary, name: str, kind: str, mapping: Mapping[str, str]) -> Iterator[Row]:
     with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
         try:
             first = text.readline()
@@ -104,7 +117,7 @@ def broken(fields: Fields) -> str | None:
     return fields.get(_BROKEN)
 
 
-def _json_rows(binary: IO[bytes], name: str, mapping: Mapping[str, str]) -> Iterator[Row]:
+def _json_rows(binary: Binary, name: str, mapping: Mapping[str, str]) -> Iterator[Row]:
     decode = msgspec.json.Decoder(float_hook=Decimal).decode
     known: dict[tuple[str, ...], list[str | None]] = {}
     with binary:

@@ -19,6 +19,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from stream_app.core.calendar import Calendar
+from stream_app.core.money import EXPONENTS
+from stream_app.errors import ConfigurationError
 from stream_app.jobs.send.files import Fields, Row, broken
 from stream_app.jobs.send.moments import Moments
 from stream_app.settings import Settings
@@ -119,12 +121,22 @@ def _text(given: Any) -> Any:
     return str(given) if isinstance(given, int | Decimal) else given
 
 
+def require_currency(settings: Settings) -> None:
+    """Raise ConfigurationError for a base currency that nothing can be bought in."""
+    if settings.currency not in EXPONENTS:
+        raise ConfigurationError(
+            f"LTV_CURRENCY is {settings.currency!r}, which ISO 4217 does not have as a currency"
+            " with minor units."
+        )
+
+
 Check = Callable[[bytes, bytes], Refusal | None]
 
 
 def _checks(settings: Settings) -> dict[str, Check]:
     """By topic role: does a worker accept this key and value when it is sent now?"""
     calendar = Calendar(settings.time_zone)
+    require_currency(settings)
 
     def check_of(role: Any) -> Check:
         decoder = Decoder(role, calendar, settings.currency, settings.max_value)
