@@ -6,22 +6,31 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+from stream_app.dev.stack import Stack
 from stream_app.dev.valkey import Valkey
 from tests.rig.servers import Broker
 from tests.rig.stage import Stages
 
+# An example may wait for a core that somebody else has: slowness is measured by the bench alone.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
+
 SEED = 7
 """Of everything random in a test; the variable SEED chooses another."""
 
-SERVERS = ("broker", "shared_valkey", "stages")
+SERVERS = ("broker", "shared_valkey", "stages", "stack", "brokers", "redis_url")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, whoever asks for it, and run it after everything else."""
     for item in items:
         if any(name in getattr(item, "fixturenames", ()) for name in SERVERS):
             item.add_marker(pytest.mark.stack)
+    items.sort(key=lambda item: item.get_closest_marker("stack") is not None)
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +52,22 @@ def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 def stages(broker: Broker, shared_valkey: Valkey, tmp_path: Path) -> Stages:
     """Opens stages on the shared servers."""
     return Stages(broker, shared_valkey, tmp_path, int(os.environ.get("SEED", SEED)))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Both servers, shared by the whole run: take topics and a key prefix of your own."""
+    with Stack(tmp_path_factory.mktemp("stack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def brokers(stack: Stack) -> str:
+    """``host:port`` of the shared Kafka."""
+    return stack.brokers
+
+
+@pytest.fixture(scope="session")
+def redis_url(stack: Stack) -> str:
+    """URL of the shared Valkey."""
+    return stack.redis_url
