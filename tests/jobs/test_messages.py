@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ SEOUL = load({"LTV_TIMEZONE": "Asia/Seoul", "LTV_CURRENCY": "KRW"})
 
 
 def messages(path: Path, kind: str = "purchase", **mapping: str) -> list[Message | Refused]:
-    source = open_source(path, kind, mapping)
-    return list(Messages(SEOUL, kind).of(source.rows))
+    with closing(open_source(path, kind, mapping)) as source:
+        return list(Messages(SEOUL, kind).of(source.rows))
 
 
 def values(path: Path, kind: str = "purchase", **mapping: str) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -81,8 +82,9 @@ def feeds(settings: Settings, order: Order) -> Iterator[Feed]:
     mapping = parse_mapping(order.mapping)
     kind = order.kind or "purchase"
     for path in order.files:
-        source = open_source(path, kind, mapping)
-        yield Feed(path.name, Messages(settings, kind).of(source.rows), source.fraction)
+        messages = Messages(settings, kind)
+        with closing(open_source(path, kind, mapping)) as source:
+            yield Feed(path.name, messages.of(source.rows), source.fraction)
 
 
 def _simulated(settings: Settings, order: Order) -> Feed:

@@ -34,10 +34,11 @@ class Row(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The rows of one file, and a function that tells how much of it is read, 0-1."""
+    """The rows of one file, how much of it is read (0-1), and how to let go of it."""
 
     rows: Iterator[Row]
     fraction: Callable[[], float]
+    close: Callable[[], None]
 
 
 def open_source(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
@@ -47,10 +48,10 @@ def open_source(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
         return _parquet(path, kind, mapping)
     if name.endswith((".jsonl", ".ndjson", ".json")):
         binary, fraction = _open(path)
-        return Source(_json_rows(binary, path.name, mapping), fraction)
+        return Source(_json_rows(binary, path.name, mapping), fraction, binary.close)
     if name.endswith((".csv", ".tsv", ".txt")):
         binary, fraction = _open(path)
-        return Source(_csv_rows(binary, path.name, kind, mapping), fraction)
+        return Source(_csv_rows(binary, path.name, kind, mapping), fraction, binary.close)
     raise UsageError(f"{path.name} is not .csv, .tsv, .jsonl, .ndjson or .parquet (or those .gz).")
 
 
@@ -174,7 +175,7 @@ def _parquet(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
                     {field: cell for (_, field), cell in zip(picks, cells, strict=True) if cell},
                 )
 
-    return Source(rows(), lambda: seen[0] / total)
+    return Source(rows(), lambda: seen[0] / total, connection.close)
 
 
 def _as_text(column: str, column_type: str) -> str:
