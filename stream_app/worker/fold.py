@@ -79,7 +79,7 @@ def fold(partition: Partition, topic: str, records: Sequence[Any], rules: Rules)
         event = decode(record)
         taken += 1
         key = record.key
-        if event.__class__ is Refusal:
+        if isinstance(event, Refusal):
             refusal = _placed(event, key, partition, rules)
             letters.append((record, refusal))
             misplaced += refusal.reason in (Reason.WRONG_PARTITION, Reason.KEY_MISMATCH)

@@ -46,6 +46,8 @@ class Statistics:
     """Last purchase day, days since 1970-01-01; -1 for who never bought."""
     repeat_gross_minor: Money
     """Gross of all purchase days but the first; 0 for who never bought."""
+    negative_days: Integers
+    """Days with more cancellations than purchases."""
     unconverted: NDArray[np.bool_]
     """Whether money of another currency, without a rate, is left out of the sums."""
 
@@ -85,7 +87,14 @@ def statistics(customers: Sequence[Customer]) -> Statistics:
 
 def _no_rows(size: int) -> dict[str, NDArray[Any]]:
     """The columns of customers without a day."""
-    sums = ("orders", "gross_minor", "refunds_minor", "purchase_days", "repeat_gross_minor")
+    sums = (
+        "orders",
+        "gross_minor",
+        "refunds_minor",
+        "purchase_days",
+        "repeat_gross_minor",
+        "negative_days",
+    )
     columns: dict[str, NDArray[Any]] = {name: np.zeros(size, np.int64) for name in sums}
     return columns | {name: np.full(size, NEVER) for name in ("first_day", "last_day")}
 
@@ -112,6 +121,7 @@ def _sums(
         "gross_minor": np.add.reduceat(gross, heads),
         "refunds_minor": np.add.reduceat(_summable(refunds, counts), heads),
         "purchase_days": purchase_days,
+        "negative_days": np.add.reduceat(orders < 0, heads, dtype=np.int64),
         "first_day": np.where(purchase_days > 0, first_day, NEVER),
         "last_day": np.where(purchase_days > 0, last_day, NEVER),
         "repeat_gross_minor": np.add.reduceat(np.where(repeats, gross, 0), heads),

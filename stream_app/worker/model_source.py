@@ -1,0 +1,93 @@
+"""Where a worker's model parameters come from: a file given by hand, or the models topic.
+
+Of the topic the last record counts.  One that can't be used (parameters out of range, another
+currency or time zone) is reported in one sentence and the model in use stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from stream_app.core.models.parameters import ModelParameters
+from stream_app.wire.models import decode_model
+
+from stream_app.errors import ConfigurationError, Fault
+from stream_app.metrics import Metrics
+from stream_app.settings import Settings
+from stream_app.stores.log_reader import LogReader
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 5.0
+"""How often the topic is looked at; a new model is in use well within a minute."""
+
+NO_MODEL = "no model has been fitted yet"
+
+Take = Callable[[ModelParameters | None, str | None], None]
+"""Takes the parameters, or None and the reason why there are none."""
+
+
+class ModelSource:
+    """Hands the newest usable model on, at the start and whenever there is another."""
+
+    def __init__(self, settings: Settings, reader: LogReader, metrics: Metrics, take: Take) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._metrics = metrics
+        self._take = take
+        self._partition = TopicPartition(settings.topic_models, 0)
+        self._position = 0
+
+    async def first(self) -> None:
+        """Find the model to begin with; a file that can't be used is a `ConfigurationError`."""
+        if self._settings.model_file:
+            self._take(self._from_file(Path(self._settings.model_file)), None)
+            return
+        self._take(None, NO_MODEL)
+        await self._look()
+
+    async def run(self) -> None:
+        """Go on looking at the topic until cancelled; a file is read once."""
+        while not self._settings.model_file:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._look()
+            except (KafkaError, Fault) as error:
+                log.info("the models topic can't be read now", why=repr(error))
+
+    def _from_file(self, path: Path) -> ModelParameters:
+        try:
+            return self._usable(path.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(f"LTV_MODEL_FILE: {error}") from error
+        except ValueError as error:
+            raise ConfigurationError(f"LTV_MODEL_FILE {path}: {error}") from error
+
+    async def _look(self) -> None:
+        end = (await self._reader.ends([self._partition]))[self._partition]
+        start = max(self._position, (await self._reader.starts([self._partition]))[self._partition])
+        records = await self._reader.read_range(self._partition, start, end)
+        self._position = end
+        for record in reversed(records):
+            if record.value is None:
+                continue  # a model withdrawn by id; the last one standing counts
+            try:
+                self._take(self._usable(record.value), None)
+            except ValueError as error:
+                log.warning(
+                    "a model can't be used; the one before stays",
+                    model=repr(record.key),
+                    why=str(error),
+                )
+                continue
+            return
+
+    def _usable(self, value: bytes) -> ModelParameters:
+        return decode_model(
+            value, currency=self._settings.currency, time_zone=self._settings.time_zone
+        )

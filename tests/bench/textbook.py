@@ -1,0 +1,64 @@
+"""The Faust app of the textbook, as a peer: a Record, a Table, one Redis write an event.
+
+    python -m tests.bench.textbook BROKERS REDIS_URL TOPIC PARTITIONS
+
+It counts and sums per customer, nothing more, and prints "done" when it has seen the number of
+events given in the environment (EVENTS).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import faust
+import redis.asyncio
+
+
+class Purchase(faust.Record, serializer="json"):
+    """The fields that the textbook app needs."""
+
+    customer_id: str
+    amount: str
+
+
+def app(brokers: str, redis_url: str, topic: str, partitions: int, events: int) -> faust.App:
+    """Agent, table and client, wired as the documentation does it."""
+    faust_app = faust.App(
+        "textbook",
+        broker=f"kafka://{brokers}",
+        store="memory://",
+        topic_partitions=partitions,
+        web_enabled=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        datadir="/tmp/textbook-faust",  # noqa: S108 -- Faust wants one; nothing is kept there
+    )
+    purchases = faust_app.topic(topic, value_type=Purchase)
+    orders = faust_app.Table("orders", default=int, partitions=partitions)
+    spent = faust_app.Table("spent", default=float, partitions=partitions)
+    client = redis.asyncio.from_url(redis_url)
+    seen = 0
+
+    @faust_app.agent(purchases)
+    async def count(stream: faust.Stream[Purchase]) -> None:
+        nonlocal seen
+        async for purchase in stream:
+            who = purchase.customer_id
+            orders[who] += 1
+            spent[who] += float(purchase.amount)
+            await client.hset(
+                f"textbook:{who}", mapping={"orders": orders[who], "revenue": spent[who]}
+            )
+            seen += 1
+            if seen == events:
+                print("done", flush=True)
+
+    return faust_app
+
+
+if __name__ == "__main__":
+    brokers, redis_url, topic, partitions = sys.argv[1:5]
+    wanted = app(brokers, redis_url, topic, int(partitions), int(os.environ["EVENTS"]))
+    wanted.finalize()
+    faust.Worker(wanted, loglevel="error", redirect_stdouts=False).execute_from_commandline()
