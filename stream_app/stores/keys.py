@@ -1,13 +1,13 @@
 """The names of everything that is ours in Redis.
 
-| key                     | type | written by                 | holds                               |
-|-------------------------|------|----------------------------|-------------------------------------|
-| `ltv:{<customer id>}`   | hash | publisher, under guard     | one customer's scores; replaced whole |
-| `ltv:gen`               | hash | first worker, cut-over     | `build` that publishes, its `gen`   |
-| `ltv:epoch:<build>`     | hash | publisher, opening         | partition -> epoch of its owner     |
-| `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published`  |
-| `ltv:model:<id>`        | hash | publisher                  | parameters of a model               |
-| `ltv:model:current`     | hash | publisher                  | those in use; absent by formula     |
+| key                     | type | written by                 | holds                              |
+|-------------------------|------|----------------------------|------------------------------------|
+| `ltv:{<customer id>}`   | hash | publisher, under guard     | one customer's scores              |
+| `ltv:gen`               | hash | first worker, cut-over     | `build` that publishes, its `gen`  |
+| `ltv:epoch:<build>`     | hash | publisher, opening         | partition -> epoch of its owner    |
+| `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published` |
+| `ltv:model:<id>`        | hash | publisher                  | parameters of a model              |
+| `ltv:model:current`     | hash | publisher                  | those in use; absent by formula    |
 
 `ltv:` stands for the prefix. An id stands in its key as the bytes it came with; the braces make it
 the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN or KEYS.

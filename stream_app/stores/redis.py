@@ -7,6 +7,7 @@ and opening another checks from scratch what Redis still has.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -52,8 +53,9 @@ class Server:
 class Link:
     """An open connection. Every method raises one of `TROUBLE` when Redis is in trouble."""
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    def __init__(self, connection: AbstractConnection, timeout_seconds: float) -> None:
         self._connection = connection
+        self._timeout_seconds = timeout_seconds
 
     @classmethod
     async def open(cls, where: Address, timeout_seconds: float = TIMEOUT_SECONDS) -> Link:
@@ -64,22 +66,22 @@ class Link:
             kind = SSLConnection
         elif "path" in arguments:
             kind = UnixDomainSocketConnection
-        connection = kind(
-            **arguments,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            protocol=2,
-        )
-        await connection.connect()  # type: ignore[no-untyped-call]
-        return cls(connection)
+        # Its own timeouts go through asyncio.wait_for, which before Python 3.12 can swallow a
+        # cancellation and makes a task for every command; ours are around it instead.
+        connection = kind(**arguments, socket_timeout=None, socket_connect_timeout=None, protocol=2)
+        async with asyncio.timeout(timeout_seconds):
+            await connection.connect()  # type: ignore[no-untyped-call]
+        return cls(connection, timeout_seconds)
 
     async def send(self, commands: bytes) -> None:
         """Send commands already packed; the replies are read one by one, in order."""
-        await self._connection.send_packed_command(commands, check_health=False)
+        async with asyncio.timeout(self._timeout_seconds):
+            await self._connection.send_packed_command(commands, check_health=False)
 
     async def reply(self) -> Any:
         """The next reply; an error reply is raised."""
-        return await self._connection.read_response(disable_decoding=True)
+        async with asyncio.timeout(self._timeout_seconds):
+            return await self._connection.read_response(disable_decoding=True)
 
     async def call(self, *command: Argument) -> Any:
         """Send one command and read its reply."""

@@ -23,7 +23,8 @@ class CatchUp:
     """One pass and how far it is."""
 
     keys: list[bytes]
-    """The customers when it began; one that came later was changed, and so is published live."""
+    """The customers when it began, but for those that awaited a live flush; one that came later
+    was changed, and so is published live."""
     since: int
     """Customers whose record lies at this changelog offset or later are published."""
     fell_from: int | None
@@ -92,19 +93,24 @@ class CatchUp:
 
 def everything(partition: Partition, began: int) -> CatchUp:
     """Publish all customers, of whom Redis may have none."""
-    return CatchUp(list(partition.customers), EVERYTHING, None, began, holds_position=True)
+    return CatchUp(_quiet(partition), EVERYTHING, None, began, holds_position=True)
 
 
 def refreshed(partition: Partition, began: int) -> CatchUp:
     """Publish all customers, whose scores in Redis have grown old."""
-    return CatchUp(list(partition.customers), EVERYTHING, None, began, holds_position=False)
+    return CatchUp(_quiet(partition), EVERYTHING, None, began, holds_position=False)
 
 
 def changed_since(partition: Partition, position: int, fell_from: int, began: int) -> CatchUp:
     """Publish whoever was changed at `position` or later, or fell since `fell_from`."""
-    return CatchUp(list(partition.customers), position, fell_from, began, holds_position=True)
+    return CatchUp(_quiet(partition), position, fell_from, began, holds_position=True)
 
 
 def falls(partition: Partition, fell_from: int, began: int) -> CatchUp:
     """Publish whoever's tier fell since `fell_from`."""
-    return CatchUp(list(partition.customers), NOTHING, fell_from, began, holds_position=False)
+    return CatchUp(_quiet(partition), NOTHING, fell_from, began, holds_position=False)
+
+
+def _quiet(partition: Partition) -> list[bytes]:
+    dirty = partition.dirty
+    return [key for key in partition.customers if key not in dirty]

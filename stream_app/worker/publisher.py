@@ -407,4 +407,5 @@ class Publisher:
             for each in self._followers.values()
             if each.partition.waiting
         ]
-        return max(0.0, time.time() - max(newest) / 1000) if newest else 0.0
+        latest = max(newest, default=-1)  # -1: a record without a timestamp
+        return max(0.0, time.time() - latest / 1000) if latest >= 0 else 0.0

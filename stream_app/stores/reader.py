@@ -1,0 +1,84 @@
+"""Reading what was published: for commands that look, and for verification.
+
+For programs that may wait (the storefront's own client is `stream_app.reader`). Errors of Redis
+come out as `Unreachable`, with one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis import Redis
+
+from stream_app.errors import Unreachable
+from stream_app.stores.address import address
+from stream_app.stores.keys import Keys
+from stream_app.stores.published import Published, decode
+from stream_app.stores.redis import TIMEOUT_SECONDS, TROUBLE
+from stream_app.stores.trouble import sentence
+
+Hash = dict[bytes, bytes]
+"""A customer's fields as Redis holds them; `wire.scores.parse_hash` makes values of them."""
+
+
+class ScoreReader:
+    """Reads one prefix and build."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    def customer(self, customer_id: bytes) -> Hash | None:
+        """A customer's hash; None where nothing is published of him."""
+        return self.customers([customer_id])[0]
+
+    def customers(self, customer_ids: Sequence[bytes]) -> list[Hash | None]:
+        """The hashes of many customers, in one exchange."""
+        pipeline = self._client.pipeline(transaction=False)
+        for each in customer_ids:
+            pipeline.hgetall(self._keys.customer(each).decode())
+        return [found or None for found in pipeline.execute()]
+
+    def published(self) -> dict[int, Published]:
+        """How far Redis follows each partition; a partition never published is absent."""
+        found: Any = self._client.hgetall(self._keys.published.decode())
+        values = ((int(number), decode(value)) for number, value in found.items())
+        return {number: value for number, value in values if value is not None}
+
+    def generation(self) -> tuple[int, int] | None:
+        """The build that publishes and its generation; None where nobody has published yet."""
+        build, gen = self._client.hmget(self._keys.gen.decode(), ["build", "gen"])
+        return None if build is None or gen is None else (int(build), int(gen))
+
+    def model(self, model_id: str | None = None) -> dict[bytes, bytes] | None:
+        """Parameters of a model, or of the one in use; None where there is none."""
+        key = self._keys.model_current if model_id is None else self._keys.model(model_id)
+        found: Any = self._client.hgetall(key.decode())
+        return found or None
+
+
+@contextmanager
+def score_reader(
+    url: str, shown_url: str, prefix: str, build: int, timeout_seconds: float = TIMEOUT_SECONDS
+) -> Iterator[ScoreReader]:
+    """A reader over a connection of its own; `shown_url` is the URL without its password."""
+    try:
+        where = address(url).locate_now(timeout_seconds)
+        with _client(where, timeout_seconds) as client:
+            yield ScoreReader(client, Keys(prefix, build))
+    except TROUBLE as error:
+        raise Unreachable(sentence(error, shown_url)) from error
+
+
+def _client(arguments: dict[str, Any], timeout_seconds: float) -> Redis:
+    named = dict(arguments)
+    if "path" in named:
+        named["unix_socket_path"] = named.pop("path")
+    return Redis(
+        **named,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        protocol=2,
+    )
