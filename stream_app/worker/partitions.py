@@ -87,12 +87,16 @@ class Partitions:
 
     async def check_idle(self) -> None:
         """Look for foreign writes in partitions that have nothing in flight."""
-        quiet = [number for number, one in self.appenders.items() if not one.pending]
-        ends = await self._changelog.ends(quiet) if quiet else {}
+        quiet = {
+            n: self.held[n].next_offset for n, one in self.appenders.items() if not one.pending
+        }
+        ends = await self._changelog.ends(list(quiet)) if quiet else {}
         for number, end in ends.items():
             appender, partition = self.appenders.get(number), self.held.get(number)
             if appender is None or partition is None or appender.pending:
                 continue
+            if partition.next_offset != quiet[number]:
+                continue  # appended to and acknowledged while the broker was asked
             if end > partition.next_offset:
                 await appender.mend(end)
             elif end < partition.next_offset:
