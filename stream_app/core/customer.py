@@ -42,6 +42,7 @@ _ENTRY: Final = Packing(">H8s").pack
 _APPEND: Final = tuple((layout.size, layout.append_purchase) for layout in days.LAYOUTS)
 _KEPT: Final = identities.KEPT
 _ID_SIZE: Final = identities.SIZE
+_sha256: Final = identities.sha256
 _BIAS: Final = days.DAY_BIAS
 _I32: Final = 2**31
 
@@ -67,10 +68,41 @@ class Customer(Struct, gc=False, eq=False):
     pos: int = -1
 
     def apply(self, event: Event) -> Outcome:
-        """Add an event.  Never fails on an event that the decoder lets through."""
-        if event.__class__ is Purchase:
-            return self._apply_purchase(event)
-        return _APPLY[event.__class__](self, event)
+        """Add an event. Never fails on an event that the decoder lets through.
+
+        A purchase on a later day than any before, the common case, is spliced in here; everything
+        else takes the facts apart.
+        """
+        if event.__class__ is not Purchase:
+            return _APPLY[event.__class__](self, event)
+        held = self.facts
+        code, bits, count, applied = _HEADER(held)
+        entry = _ENTRY(event.day + _BIAS, _sha256(b"purchase\0" + event.event_id.encode()).digest())
+        hashed = entry[2:]
+        if hashed in held and self._has(hashed):
+            return _DUPLICATE
+        base = event.base_minor
+        size, append = _APPEND[code]
+        end = _HEADER_SIZE + size * count
+        if (
+            base is None
+            or append is None
+            or not -_I32 <= base < _I32
+            or applied >= _KEPT
+            or (count and _DAY(held, end - size)[0] > event.day)
+            or held[-_ID_SIZE:] >= entry
+        ):
+            return self._add(entry, event, Bucket(event.day, 1, base or 0, 0))
+        self.facts = b"".join(
+            (
+                _PACK_HEADER(code, bits, count + 1, applied + 1),
+                held[_HEADER_SIZE:end],
+                append(event.day + _BIAS, 1, base),
+                held[end:],
+                entry,
+            )
+        )
+        return _APPLIED
 
     def copy(self) -> Customer:
         """The same facts and position; shares the bytes."""
@@ -213,36 +245,6 @@ class Customer(Struct, gc=False, eq=False):
     def saturated(self) -> bool:
         """Whether there were more events than identities are kept, so that duplicates may pass."""
         return self.applied > _KEPT
-
-    def _apply_purchase(self, event: Purchase) -> Outcome:
-        """The common case by splicing: a later day than any, the narrow layout, few identities."""
-        held = self.facts
-        code, bits, count, applied = _HEADER(held)
-        hashed = identities.digest(b"purchase\0", event.event_id)
-        known = len(held) - _ID_SIZE * (applied if applied < _KEPT else _KEPT)
-        if hashed in held and identities.has(held, hashed, known):
-            return _DUPLICATE
-        entry = _ENTRY(event.day + _BIAS, hashed)
-        base = event.base_minor
-        size, append = _APPEND[code]
-        end = _HEADER_SIZE + size * count
-        if (
-            base is not None
-            and append is not None
-            and -_I32 <= base < _I32
-            and applied < _KEPT
-            and (not count or _DAY(held, end - size)[0] <= event.day)
-            and held[-_ID_SIZE:] < entry
-        ):
-            self.facts = b"".join((
-                _PACK_HEADER(code, bits, count + 1, applied + 1),
-                held[_HEADER_SIZE:end],
-                append(event.day + _BIAS, 1, base),
-                held[end:],
-                entry,
-            ))  # fmt: skip
-            return _APPLIED
-        return self._add(entry, event, Bucket(event.day, 1, base or 0, 0))
 
     def _apply_refund(self, event: Refund) -> Outcome:
         hashed = identities.digest(b"refund\0", event.event_id)

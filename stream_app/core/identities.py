@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from hashlib import sha256
+    from hashlib import sha256 as sha256
 else:
     # The interpreter's own SHA-256 has half the overhead of OpenSSL's for 30 bytes (0.25 against
     # 0.45 us); the same digest.  The module has had two names, and may go.

@@ -8,7 +8,7 @@ from stream_app.core.money import EXPONENTS
 from stream_app.wire.record import Readable
 from stream_app.wire.refusal import Refusal, Refused
 from stream_app.wire.rules import Rules
-from stream_app.wire.usual import usual_money
+from stream_app.wire.usual import Usual, usual_activity, usual_money, usual_signup
 
 
 class Decoder:
@@ -26,17 +26,11 @@ class Decoder:
         if currency not in EXPONENTS:
             raise ValueError(f"{currency!r} is no ISO 4217 currency with a minor unit")
         self._event_of = Rules(topic_role, calendar, currency, max_value).event_of
-        self._usual = (
-            usual_money(calendar, currency, max_value) if topic_role == "purchases" else None
-        )
+        self._usual = _usual(topic_role, calendar, currency, max_value)
 
     def decode(self, record: Readable) -> Event | Refusal:
         """The event, or the refusal by the first rule that does not hold."""
-        if self._usual is not None:
-            event = self._usual(record)
-            if event is not None:
-                return event
-        return self.decode_by_rules(record)
+        return self._usual(record) or self.decode_by_rules(record)
 
     def decode_by_rules(self, record: Readable) -> Event | Refusal:
         """The same by the rules alone, without the fast way for usual records."""
@@ -44,3 +38,11 @@ class Decoder:
             return self._event_of(record)
         except Refused as refused:
             return refused.refusal
+
+
+def _usual(topic_role: str, calendar: Calendar, currency: str, max_value: int) -> Usual:
+    if topic_role == "purchases":
+        return usual_money(calendar, currency, max_value)
+    if topic_role == "signups":
+        return usual_signup(calendar, max_value)
+    return usual_activity(calendar, max_value)

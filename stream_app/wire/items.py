@@ -6,16 +6,17 @@ Every member is optional and null is absent; other members are ignored.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from stream_app.wire.amounts import decimal_of
 from stream_app.wire.fields import NULL, Number, Token, token_of
-from stream_app.wire.ids import is_id
+from stream_app.wire.ids import MAX_ID, is_id
 from stream_app.wire.refusal import Reason, Refused, quoted
 
+_NEGATIVE: Final = re.compile(rb"[:\s]-")
 _QUANTITY: Final = re.compile(r"[1-9][0-9]*(\.0+)?")
 
 
@@ -27,7 +28,16 @@ class Item(Struct, gc=False):
     amount: Raw = NULL
 
 
+class _UsualItem(Struct, gc=False):
+    """A line whose members are all of the plainest kind (its float is checked, never used)."""
+
+    sku: Annotated[str, Meta(min_length=1, max_length=MAX_ID)] | None = None
+    quantity: Annotated[int, Meta(ge=1)] | None = None
+    amount: Annotated[str, Meta(pattern=r"\A[0-9]+(\.[0-9]+)?\Z")] | float | None = None
+
+
 _ITEMS: Final = msgspec.json.Decoder(list[Item]).decode
+_USUAL_ITEMS: Final = msgspec.json.Decoder(list[_UsualItem]).decode
 
 
 def items_of(written: bytes) -> list[Item]:
@@ -37,6 +47,26 @@ def items_of(written: bytes) -> list[Item]:
     except msgspec.DecodeError as error:
         detail = f"items must be an array of objects: {quoted(str(error))}"
         raise Refused(Reason.WRONG_TYPE, detail) from None
+
+
+def are_usual(raw: Raw) -> bool:
+    """Whether these plainly are items within the rules; where not, the rules have to say.
+
+    Without escapes, DEL and bytes beyond ASCII nothing can be a control character. A negative
+    number is left to the rules, since a float may round it to zero.
+    """
+    written = bytes(raw)
+    if written == b"null":
+        return True
+    if not written.isascii() or b"\\" in written or b"\x7f" in written:
+        return False
+    if _NEGATIVE.search(written):
+        return False
+    try:
+        _USUAL_ITEMS(written)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def check_items(items: list[Item]) -> None:

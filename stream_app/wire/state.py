@@ -34,7 +34,7 @@ def decode(state: bytes) -> Customer:
         state = _upgraded(state)
     body = state[1:]
     try:
-        facts.split(body)
+        facts.check(body)
     except ValueError as error:
         raise StateCorrupt(f"not a customer's state: {error}") from None
     return Customer(body)
