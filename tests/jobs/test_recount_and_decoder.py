@@ -35,16 +35,16 @@ TIMES = st.sampled_from(
         "2024-07-01T00:00:00+24:00",
         "0000-01-01T00:00:00Z",
         "9999-12-31T23:59:60-23:59",
-        "２024-07-01T00:00:00Z",
+        "\uff12024-07-01T00:00:00Z",
         "2024-07-01T00:00:00Z\n",
         "2149-06-04T23:59:59Z",
         "2149-06-05T00:00:00Z",
     ]
 )
 AMOUNTS = st.sampled_from(
-    ["12.34", "1.230", "1.234", "-0", "-0.0", "-1", "+1", ".5", "5.", "1e2", "007", "NaN", "Infinity",
-     "10000000000000", "10000000000000.01", "1000000000000000.001", "1_000", " 1", "１", "0", "",
-     12, -1, 10**15, 10**4400, 1.5]
+    ["12.34", "1.230", "1.234", "-0", "-0.0", "-1", "+1", ".5", "5.", "1e2", "007", "NaN",
+     "Infinity", "10000000000000", "10000000000000.01", "1000000000000000.001", "1_000", " 1",
+     "\uff11", "0", "", 12, -1, 10**15, 10**4400, 1.5]
 )  # fmt: skip
 NUMBERS = st.sampled_from(
     ["1e2", "1E-2", "-0.0", "-0", "1.10", "1e-3", "12.345", "1e999999999999", "0e-99999999999999",
@@ -65,7 +65,7 @@ ITEMS = st.lists(
     max_size=3,
 )
 FIELDS = {
-    "type": st.sampled_from(["purchase", "refund", "cancellation", "signup", "activity", "Purchase"])
+    "type": st.sampled_from(["purchase", "refund", "cancellation", "signup", "activity", "Sale"])
     | ANYTHING,
     "event_id": ODD_TEXTS | ANYTHING,
     "customer_id": ODD_TEXTS | ANYTHING,
@@ -92,7 +92,7 @@ PLAIN = {
     "amount": "12.34",
     "currency": "USD",
 }
-HEADERS = st.lists(
+HEADERS: st.SearchStrategy[Any] = st.lists(
     st.tuples(
         st.sampled_from(["ce_id", "ce_time", "ce_type", "ltv-timestamp", "other"]),
         st.sampled_from(
