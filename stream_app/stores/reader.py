@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from stream_app.errors import Unreachable
 from stream_app.stores.address import address
@@ -81,4 +83,5 @@ def _client(arguments: dict[str, Any], timeout_seconds: float) -> Redis:
         socket_timeout=timeout_seconds,
         socket_connect_timeout=timeout_seconds,
         protocol=2,
+        retry=Retry(NoBackoff(), 0),  # its default tries for five seconds before it says a word
     )

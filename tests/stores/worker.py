@@ -182,7 +182,9 @@ async def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
 def shown(client: Redis, ids: Iterable[str], field_name: str = "revenue") -> dict[str, str | None]:
     """One field of customers, as Redis shows it."""
     found = {each: client.hget(f"ltv:{{{each}}}", field_name) for each in ids}
-    return {each: None if value is None else value.decode() for each, value in found.items()}
+    return {
+        each: value.decode() if isinstance(value, bytes) else value for each, value in found.items()
+    }
 
 
 def equal(client: Redis, state: State) -> bool:
