@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -35,6 +36,11 @@ TYPES = ("purchase", "refund", "cancellation", "signup", "activity")
     "--days", type=click.IntRange(min=1), default=365, show_default=True, help="Of --simulate."
 )
 @click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="First day after those of --simulate; default: today (other events tomorrow).",
+)
+@click.option(
     "--rate", type=click.FloatRange(min=0.1), help="Events a second; default: all it can."
 )
 @click.option("--duration", type=click.FloatRange(min=0.1), help="Stop after so many seconds.")
@@ -51,6 +57,7 @@ def send(
     simulate: int | None,
     seed: int,
     days: int,
+    until: datetime | None,
     rate: float | None,
     duration: float | None,
     as_json: bool,
@@ -74,6 +81,7 @@ def send(
         simulate=simulate or 0,
         seed=seed,
         days=days,
+        until=until.date() if until else None,
         rate=rate,
         duration=duration,
     )

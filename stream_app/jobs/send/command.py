@@ -92,9 +92,7 @@ def _simulated(settings: Settings, order: Order) -> Feed:
 
     require_currency(settings)
     now = datetime.now(UTC)
-    end = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if order.until:
-        end = datetime.fromisoformat(order.until).replace(tzinfo=UTC)
+    end = datetime.combine(order.until or now.date(), datetime.min.time(), UTC)
     people = Population(order.simulate, order.seed, order.days, end, settings.currency)
     messages = people.live(now) if order.duration else people.history()
     return Feed(f"{order.simulate:,} simulated customers", messages, lambda: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 
@@ -23,6 +24,6 @@ class Order:
     simulate: int = 0
     seed: int = 1
     days: int = 365
-    until: str | None = None
+    until: date | None = None
     rate: float | None = None
     duration: float | None = None

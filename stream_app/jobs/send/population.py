@@ -60,7 +60,8 @@ class Population:
         purchases = self._purchases()
         rows = self._signups() + self._orders(purchases) + self._activity(purchases)
         rows.sort(key=lambda row: (row[0], row[1].key, row[1].value))
-        return (message for _, message in rows)
+        for _, message in rows:
+            yield message
 
     def live(self, now: datetime) -> Iterator[Message]:
         """Purchases without end by customers drawn by their rates, to be stamped when sent.
