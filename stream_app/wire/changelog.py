@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from stream_app.errors import ChangelogFault
+
 VALUE_VERSION: Final = 1
 WATERMARK_KEY: Final = b"\0watermark"
 CLAIM_KEY: Final = b"\0claim"
@@ -21,7 +23,7 @@ _HEAD: Final = Packing("<BQ")
 _HEAD_SIZE: Final = _HEAD.size
 
 
-class ChangelogCorrupt(ValueError):
+class ChangelogCorrupt(ChangelogFault):
     """A changelog record is not one of ours: another program wrote it, or a newer version did."""
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from stream_app.core import facts
 from stream_app.core.customer import Customer
+from stream_app.errors import ChangelogFault
 
 STATE_VERSION: Final = 1
 
@@ -19,7 +20,7 @@ _UPGRADES: Final[dict[int, Callable[[bytes], bytes]]] = {}
 """From an older version's facts to the next one's; version 1 is the first."""
 
 
-class StateCorrupt(ValueError):
+class StateCorrupt(ChangelogFault):
     """These bytes are no customer's state; the message says what is wrong with them."""
 
 

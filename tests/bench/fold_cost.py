@@ -1,7 +1,7 @@
 """What one event costs in core and wire, in microseconds; `python -m tests.bench.fold_cost`.
 
-A machine is noisy: CPU time, and the smallest of several rounds, and the last line is a yardstick of the
-same run (a sha256 of 200 bytes through hashlib) to hold the others against.
+CPU time, and the smallest of several rounds, for machines are noisy; the last line is a yardstick
+of the same run (sha256 of 200 bytes through hashlib) to hold the others against.
 """
 
 from __future__ import annotations

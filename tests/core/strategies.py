@@ -33,10 +33,19 @@ def events(draw: st.DrawFn) -> Event:
     base = draw(BASES)
     amount = draw(MONEY) if base is None else base
     currency = draw(st.sampled_from(("EUR", "KRW"))) if base is None else "USD"
-    money: tuple[Any, ...] = ("c", f"e{number}", f"o{number}", at_us, day, currency, amount, base)
+    money: dict[str, Any] = {
+        "customer_id": "c",
+        "event_id": f"e{number}",
+        "order_id": f"o{number}",
+        "at_us": at_us,
+        "day": day,
+        "currency": currency,
+        "amount_minor": amount,
+        "base_minor": base,
+    }
     if make is Cancellation:
-        return Cancellation(*money, occurred_day=draw(DAYS))
-    return Refund(*money) if make is Refund else Purchase(*money)
+        return Cancellation(**money, occurred_day=draw(DAYS))
+    return Refund(**money) if make is Refund else Purchase(**money)
 
 
 def identity(event: Event) -> tuple[type, str]:
