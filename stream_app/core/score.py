@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ from stream_app.core.calendar import DAY_SECONDS, Calendar
 from stream_app.core.days import LAST_DAY
 from stream_app.core.models import formula
 from stream_app.core.models.arrays import Floats
+from stream_app.core.models.day_starts import ABSENT, DayStarts, day_starts
 from stream_app.core.models.falls import NEVER, day_of_fall
 from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.statistics import Statistics
@@ -41,8 +41,6 @@ YEAR_DAYS: Final = 365
 CHURN_DAYS: Final = (30, 90)
 WEEK_SECONDS: Final = 7 * DAY_SECONDS
 MEDIAN: Final = 0.5
-ABSENT: Final = -1
-"""Stands for an instant that does not exist; no published instant is negative."""
 
 Days = NDArray[np.int64]
 
@@ -164,7 +162,7 @@ def score(
     revenue = statistics.gross_minor - statistics.refunds_minor
     room = largest(revenue) + largest(outlook.ltv_365_minor)
     tier = _tiers(ages, outlook, settings.tiers)
-    starts = _starts(calendar)
+    starts = day_starts(calendar)
     at_risk_at, lost_at, next_fall_at = _falls_at(ages, outlook, tier, settings.tiers, starts)
     return Scores(
         statistics=statistics,
@@ -267,7 +265,7 @@ def _tiers(ages: _Ages, outlook: _Outlook, bounds: TierBounds) -> NDArray[np.int
 
 
 def _falls_at(
-    ages: _Ages, outlook: _Outlook, tier: NDArray[np.int8], bounds: TierBounds, starts: _Starts
+    ages: _Ages, outlook: _Outlook, tier: NDArray[np.int8], bounds: TierBounds, starts: DayStarts
 ) -> tuple[Days, Days, Days]:
     """When the tier falls to at_risk, to lost, and changes next, in Unix seconds.
 
@@ -291,7 +289,7 @@ def _next_order_at(
     outlook: _Outlook,
     as_of_seconds: int,
     as_of_day: int,
-    starts: _Starts,
+    starts: DayStarts,
 ) -> Days:
     """as_of plus the wait, rounded up; from the last order's day where as_of is before it."""
     due = outlook.wait_seconds < (LAST_DAY - as_of_day) * DAY_SECONDS
@@ -305,31 +303,3 @@ def _next_order_at(
 
 def _of_buyers(column: NDArray[Any], ages: _Ages, otherwise: float) -> NDArray[Any]:
     return column if ages.bought.all() else np.where(ages.bought, column, otherwise)
-
-
-class _Starts:
-    """First seconds of days, looked up in the calendar once each."""
-
-    _UNKNOWN: Final = -(1 << 62)
-
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar = calendar
-        self._seconds = np.full(LAST_DAY + 2, self._UNKNOWN, np.int64)
-
-    def of(self, days: Days) -> Days:
-        """Unix seconds; ABSENT for days after the last that a state can hold."""
-        dated = days <= LAST_DAY
-        places = np.where(dated, days, 0)
-        seconds = self._seconds[places]
-        unknown = seconds == self._UNKNOWN
-        if unknown.any():
-            for day in np.unique(places[unknown]).tolist():
-                self._seconds[day] = self._calendar.start_of(day)
-            seconds = self._seconds[places]
-        return np.where(dated, seconds, ABSENT)
-
-
-@lru_cache(maxsize=8)
-def _starts(calendar: Calendar) -> _Starts:
-    """A table a calendar: half a megabyte, filled as days are asked for."""
-    return _Starts(calendar)

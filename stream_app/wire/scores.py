@@ -17,7 +17,8 @@ from msgspec import Struct
 from stream_app.core import facts
 from stream_app.core.calendar import date_text
 from stream_app.core.customer import Customer, SignedUp
-from stream_app.core.score import ABSENT, Scores
+from stream_app.core.models.day_starts import ABSENT
+from stream_app.core.score import Scores
 from stream_app.core.segments import TIERS
 from stream_app.wire.score_fields import FIELDS, Kind
 
