@@ -113,13 +113,18 @@ async def read_on(
 
 
 async def read_customer(
-    log: LogReader, settings: Settings, number: int, key: bytes
+    log: LogReader, settings: Settings, number: int, key: bytes, advance: Advance = _untold
 ) -> ChangelogView:
-    """One partition's changelog, of which only one customer is kept (and every watermark)."""
+    """One partition's changelog, of which every version of only one customer is kept.
+
+    Its cost is that of the whole partition: a changelog has no index by key.
+    """
     place = TopicPartition(settings.changelog_topic, number)
     view = ChangelogView(number)
+    view.follow((key,))
     starts, ends = await log.starts([place]), await log.ends([place])
     wanted = (key, CLAIM_KEY, WATERMARK_KEY)
     async for _, records, _ in log.read(starts, ends):
         view.add(record for record in records if record.key in wanted)
+        advance(len(records))
     return view

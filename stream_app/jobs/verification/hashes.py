@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import hiredis
-
 from stream_app.core.customer import Customer
 from stream_app.jobs.changelog_reader import Version
 from stream_app.jobs.recount.fields import FACT_FIELDS, fact_fields
@@ -15,7 +13,7 @@ from stream_app.jobs.verification.findings import Findings
 from stream_app.jobs.verification.rescoring import Rescoring
 from stream_app.jobs.verification.state import facts_of
 from stream_app.stores.keys import Keys
-from stream_app.stores.redis import Link
+from stream_app.stores.redis import Link, packed
 from stream_app.wire.state import decode
 
 Hash = dict[str, str]
@@ -49,10 +47,9 @@ class Expectation:
 
     async def read(self, customers: Sequence[bytes]) -> list[Hash]:
         """Many hashes in one round trip; an empty one where there is none."""
-        commands = (
-            hiredis.pack_command((b"HGETALL", self.keys.customer(one))) for one in customers
+        await self.link.send(
+            b"".join(packed((b"HGETALL", self.keys.customer(one))) for one in customers)
         )
-        await self.link.send(b"".join(commands))
         hashes = [_hash(await self.link.reply()) for _ in customers]
         await self.scores.learn(self.link, self.keys, hashes)
         return hashes

@@ -88,7 +88,12 @@ def amount(minor: int, currency: str) -> str:
     >>> amount(24_409_194, "USD"), amount(-5, "USD"), amount(1200, "KRW")
     ('244,091.94 USD', '-0.05 USD', '1,200 KRW')
     """
+    return f"{figure(minor, currency)} {currency}"
+
+
+def figure(minor: int, currency: str) -> str:
+    """The same without the currency's name."""
     digits = EXPONENTS[currency]
     whole, rest = divmod(abs(minor), 10**digits)
     fraction = f".{rest:0{digits}}" if digits else ""
-    return f"{'-' if minor < 0 else ''}{whole:,}{fraction} {currency}"
+    return f"{'-' if minor < 0 else ''}{whole:,}{fraction}"
