@@ -113,24 +113,9 @@ class Customer(Struct, gc=False, eq=False):
 
         ValueError where an event is seen to be in both.
         """
-        mine, theirs = facts.split(self.facts), facts.split(other.facts)
-        code, rows = days.merge(mine.layout, mine.rows, theirs.layout, theirs.rows)
-        signups = [section for section in (mine.signup, theirs.signup) if section]
-        months = {*facts.unpack_months(mine.months), *facts.unpack_months(theirs.months)}
-        foreign = facts.unpack_foreign(mine.foreign)
-        for currency, (gross, refunds) in facts.unpack_foreign(theirs.foreign).items():
-            own_gross, own_refunds = foreign.get(currency, (0, 0))
-            foreign[currency] = own_gross + gross, own_refunds + refunds
-        parts = facts.Parts(
-            layout=code,
-            rows=rows,
-            signup=min(signups, default=b""),
-            months=facts.pack_months(months),
-            foreign=facts.pack_foreign(foreign),
-            identities=identities.united(mine.identities, theirs.identities),
-            applied=mine.applied + theirs.applied,
+        return Customer(
+            facts.joined(facts.united(facts.split(self.facts), facts.split(other.facts)))
         )
-        return Customer(facts.joined(parts))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Customer) and self.facts == other.facts

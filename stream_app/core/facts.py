@@ -107,6 +107,24 @@ def joined(parts: Parts) -> bytes:
     return b"".join(pieces)
 
 
+def united(mine: Parts, theirs: Parts) -> Parts:
+    """The facts of both sets of events; ValueError where an event is seen to be in both."""
+    code, rows = days.merge(mine.layout, mine.rows, theirs.layout, theirs.rows)
+    foreign = unpack_foreign(mine.foreign)
+    for currency, (gross, refunds) in unpack_foreign(theirs.foreign).items():
+        own_gross, own_refunds = foreign.get(currency, (0, 0))
+        foreign[currency] = own_gross + gross, own_refunds + refunds
+    return Parts(
+        layout=code,
+        rows=rows,
+        signup=min((one.signup for one in (mine, theirs) if one.signup), default=b""),
+        months=pack_months({*unpack_months(mine.months), *unpack_months(theirs.months)}),
+        foreign=pack_foreign(foreign),
+        identities=identities.united(mine.identities, theirs.identities),
+        applied=mine.applied + theirs.applied,
+    )
+
+
 def pack_signup(at_us: int, day: int, event_id: str, channel: str | None) -> bytes:
     """A signup as bytes that sort as (instant, event id, channel), an absent channel first.
 
