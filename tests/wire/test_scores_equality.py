@@ -70,7 +70,7 @@ def test_a_shop_s_scores_by_formula_equal_the_oracle(zone: str, days_after: int)
 
 
 @given(st.lists(events(), max_size=30), st.integers(0, 30_000 * DAY_SECONDS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_customer_s_scores_by_formula_equal_the_oracle(
     log: list[dict[str, Any]], as_of: int
 ) -> None:
@@ -83,7 +83,7 @@ def test_any_customer_s_scores_by_formula_equal_the_oracle(
 
 
 @given(st.lists(events(), max_size=30), st.integers(0, 30_000 * DAY_SECONDS))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_facts_of_a_hash_are_the_same_by_model(log: list[dict[str, Any]], as_of: int) -> None:
     records = [record_of(event) for event in log]
     zone = "UTC"
