@@ -11,8 +11,10 @@ from typing import Any
 
 from stream_app.core.calendar import Calendar, tzdata_version
 from stream_app.core.models.parameters import ModelParameters
+from stream_app.core.money import EXPONENTS
 from stream_app.core.score import ScoreSettings
 from stream_app.core.segments import TierBounds
+from stream_app.errors import ConfigurationError
 from stream_app.metrics import Metrics
 from stream_app.settings import Settings
 from stream_app.settings.declaration import url_without_password
@@ -106,6 +108,10 @@ def build(settings: Settings) -> Worker:
 
 def rules(settings: Settings) -> Rules:
     """What folding depends on, from the settings."""
+    if settings.currency not in EXPONENTS:
+        raise ConfigurationError(
+            f"LTV_CURRENCY={settings.currency} is no ISO 4217 currency with a minor unit"
+        )
     calendar = Calendar(settings.time_zone)
     roles = ("purchases", "signups", "activity")
     return Rules(
