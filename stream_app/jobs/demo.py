@@ -191,13 +191,17 @@ def _place(directory: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM unwind as Ctrl-C does, so that nothing is left running."""
+    """Let Ctrl-C and SIGTERM unwind, so that nothing is left running.
+
+    Both are set: a shell starts what runs in its background with Ctrl-C ignored.
+    """
 
     def unwind(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, unwind)
+    before = {number: signal.signal(number, unwind) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
