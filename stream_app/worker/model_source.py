@@ -7,6 +7,7 @@ currency or time zone) is reported in one sentence and the model in use stays.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,23 +43,35 @@ class ModelSource:
         self._take = take
         self._partition = TopicPartition(settings.topic_models, 0)
         self._position = 0
+        self._fitted_at: int | None = None
 
     async def first(self) -> None:
         """Find the model to begin with; a file that can't be used is a `ConfigurationError`."""
         if self._settings.model_file:
-            self._take(self._from_file(Path(self._settings.model_file)), None)
+            self._use(self._from_file(Path(self._settings.model_file)))
             return
         self._take(None, NO_MODEL)
         await self._look()
 
     async def run(self) -> None:
         """Go on looking at the topic until cancelled; a file is read once."""
-        while not self._settings.model_file:
+        while True:
+            if self._fitted_at is not None:
+                self._metrics.set("ltv_model_age_seconds", time.time() - self._fitted_at)
             await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self._look()
-            except (KafkaError, Fault) as error:
-                log.info("the models topic can't be read now", why=repr(error))
+            if not self._settings.model_file:
+                await self._look_if_possible()
+
+    async def _look_if_possible(self) -> None:
+        try:
+            await self._look()
+        except (KafkaError, Fault) as error:
+            log.info("the models topic can't be read now", why=repr(error))
+
+    def _use(self, parameters: ModelParameters) -> None:
+        self._fitted_at = parameters.fitted_at
+        log.info("model in use", model=parameters.id, kind=parameters.kind)
+        self._take(parameters, None)
 
     def _from_file(self, path: Path) -> ModelParameters:
         try:
@@ -77,7 +90,7 @@ class ModelSource:
             if record.value is None:
                 continue  # a model withdrawn by id; the last one standing counts
             try:
-                self._take(self._usable(record.value), None)
+                self._use(self._usable(record.value))
             except ValueError as error:
                 log.warning(
                     "a model can't be used; the one before stays",
