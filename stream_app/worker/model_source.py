@@ -14,13 +14,13 @@ from pathlib import Path
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from stream_app.core.models.parameters import ModelParameters
-from stream_app.wire.models import decode_model
 
+from stream_app.core.models.parameters import ModelParameters
 from stream_app.errors import ConfigurationError, Fault
 from stream_app.metrics import Metrics
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
+from stream_app.wire.models import decode_model
 
 log = structlog.get_logger(__name__)
 
