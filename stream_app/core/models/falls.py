@@ -33,7 +33,7 @@ def day_of_fall(model: PurchaseModel, theta: float, x: Floats, t_x: Floats) -> N
     age = np.clip(age, -1.0, float(NEVER))
     day = np.ceil(age)
     nearest = np.rint(age)
-    close = np.abs(age - nearest) < NEAR
+    close = (np.abs(age - nearest) < NEAR) & (age < NEVER)
     if close.any():
         at = nearest[close]
         p_alive = model.p_alive(x[close], t_x[close], np.maximum(at / 7.0, t_x[close]))

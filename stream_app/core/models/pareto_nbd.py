@@ -73,13 +73,7 @@ class ParetoNbd:
     def log_death_odds(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
         """ln O; -inf where T = t_x."""
         x, t_x, T = np.broadcast_arrays(*as_floats(x, t_x, T))
-        idle, alpha, beta = T - t_x, self.alpha + t_x, self.beta + t_x
-        u, du = self._nodes(self.r + x, alpha, beta, idle)
-        fall = self._log_fall(self.r + x[..., None], alpha[..., None], beta[..., None], u)
-        dying = (np.exp(-fall) * self.s / (beta[..., None] + u) * du) @ _WEIGHTS
-        some = idle > 0
-        odds = np.log(np.where(some, dying, 1.0)) + self._log_fall(self.r + x, alpha, beta, idle)
-        return np.where(some, odds, -np.inf)
+        return self._log_death_odds(self.r + x, self.alpha + t_x, self.beta + t_x, T - t_x)
 
     def expected_purchases(self, t: Numbers, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
         """Expected purchase days in the next `t` weeks (note 009, equation 41)."""
@@ -137,20 +131,29 @@ class ParetoNbd:
         one step it stays right of the root. dO/dT = s/(beta+T) + O (s/(beta+T) + k/(alpha+T)).
         """
         x, t_x = np.broadcast_arrays(*as_floats(x, t_x))
-        k = self.r + x
+        k, alpha, beta = self.r + x, self.alpha + t_x, self.beta + t_x
         wanted = np.log1p(-theta) - np.log(theta)
-        never = self.log_death_odds(x, t_x, t_x + FAR) < wanted
-        log_idle = np.minimum(np.log(self.beta + t_x) + wanted - np.log(self.s), np.log(FAR))
+        never = self._log_death_odds(k, alpha, beta, np.full_like(t_x, FAR)) < wanted
+        log_idle = np.minimum(np.log(beta) + wanted - np.log(self.s), np.log(FAR))
         for _ in range(NEWTON):
-            T = t_x + np.exp(log_idle)
-            log_odds = self.log_death_odds(x, t_x, T)
-            dying = self.s / (self.beta + T)
-            slope = dying * np.exp(-log_odds) + dying + k / (self.alpha + T)
-            step = (log_odds - wanted) / (slope * (T - t_x))
+            idle = np.exp(log_idle)
+            log_odds = self._log_death_odds(k, alpha, beta, idle)
+            dying = self.s / (beta + idle)
+            slope = dying * np.exp(-log_odds) + dying + k / (alpha + idle)
+            step = (log_odds - wanted) / (slope * idle)
             log_idle = np.minimum(log_idle - step, np.log(FAR))
             if np.all(never | (np.abs(step) < TINY)):
                 break
         return np.where(never, np.inf, t_x + np.exp(log_idle))
+
+    def _log_death_odds(self, k: Floats, alpha: Floats, beta: Floats, idle: Floats) -> Floats:
+        """ln O after `idle` weeks; alpha and beta counted from the last purchase."""
+        u, du = self._nodes(k, alpha, beta, idle)
+        fall = self._log_fall(k[..., None], alpha[..., None], beta[..., None], u)
+        dying = (np.exp(-fall) * self.s / (beta[..., None] + u) * du) @ _WEIGHTS
+        some = dying > 0
+        odds = np.log(np.where(some, dying, 1.0)) + self._log_fall(k, alpha, beta, idle)
+        return np.where(some, odds, -np.inf)
 
     def _log_fall(self, k: Floats, alpha: Floats, beta: Floats, u: Floats) -> Floats:
         """Minus the log chance of neither buying nor dying for `u` weeks."""
