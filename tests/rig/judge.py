@@ -8,7 +8,7 @@ shows even where its identity was recognised.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,9 +25,9 @@ from tests.ledger import Ledger, Place
 from tests.rig.waiting import eventually
 
 FACTS = (
-    "rev currency revenue orders aov first_order last_order signup cohort channel frequency"
-    " recency repeat_gross monetary"
-).split()
+    *("rev", "currency", "revenue", "orders", "aov", "first_order", "last_order", "signup"),
+    *("cohort", "channel", "frequency", "recency", "repeat_gross", "monetary"),
+)
 """The fields of a hash that follow from the facts alone."""
 
 SHOWN = 5
@@ -92,18 +92,25 @@ class Judge:
         for place, end in ends.items():
             await read_on(self._log, topic, self.views[place.partition], end)
 
-    async def drained(self, seconds: float) -> None:
-        """Wait until the watermarks say that every record in the ledger was read."""
-        await eventually(self._is_drained, self._undrained, seconds, every_seconds=0.2)
+    async def drained(self, seconds: float, meanwhile: Callable[[], None]) -> None:
+        """Wait until the watermarks say that every record in the ledger was read.
+
+        ``meanwhile`` is called at every look, and may raise what makes waiting useless.
+        """
+
+        async def is_drained() -> bool:
+            await self.look()
+            if not self._missing():
+                return True
+            meanwhile()
+            return False
+
+        await eventually(is_drained, self._undrained, seconds, every_seconds=0.2)
 
     @property
     def folded(self) -> int:
         """Records that the watermarks count, over all topics and partitions."""
         return sum(sum(counts) for counts in self._counts().values())
-
-    async def _is_drained(self) -> bool:
-        await self.look()
-        return not self._missing()
 
     def _undrained(self) -> str:
         return f"the state reaches the end of the log; it lacks {self._missing()}"
@@ -222,8 +229,10 @@ class Judge:
 
     # -- Redis ---------------------------------------------------------------------------------
 
-    async def published(self, store: redis.Redis, seconds: float) -> None:
-        """Wait until every hash shows its customer's newest version."""
+    async def published(
+        self, store: redis.Redis, seconds: float, meanwhile: Callable[[], None]
+    ) -> None:
+        """Wait until every hash shows its customer's newest version; see `drained`."""
 
         def behind() -> list[str]:
             versions = dict(self._versions())
@@ -233,8 +242,15 @@ class Judge:
                 if shown != versions[key][0]
             ]
 
+        async def is_published() -> bool:
+            await self.look()
+            if not behind():
+                return True
+            meanwhile()
+            return False
+
         await eventually(
-            lambda: not behind(),
+            is_published,
             lambda: f"Redis shows the state; {len(late := behind())} behind: {late[:SHOWN]}",
             seconds,
             every_seconds=0.1,

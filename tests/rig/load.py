@@ -37,6 +37,8 @@ class Load:
         )
         self.acknowledged = 0
         """Records that the broker has, of all that were sent."""
+        self.stopping = False
+        """Set to end a `feed` before its last record."""
 
     @classmethod
     @asynccontextmanager
@@ -61,11 +63,12 @@ class Load:
     async def send(self, records: Iterable[RawRecord], rate: float = 0.0) -> None:
         """Send these records, in order; return when all are acknowledged."""
         clock = asyncio.get_running_loop().time
-        began, sent = clock(), 0
+        began = clock()
         waiting: set[asyncio.Future[Any]] = set()
-        for record in records:
+        for sent, record in enumerate(records, 1):
+            if self.stopping:
+                break
             waiting.add(await self._send(record))
-            sent += 1
             if rate and sent % 20 == 0:
                 await asyncio.sleep(max(0.0, began + sent / rate - clock()))
             if len(waiting) >= OUTSTANDING:

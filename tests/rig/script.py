@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import wraps
+from itertools import chain
 from typing import Concatenate, ParamSpec
 
 from tests.rig.stage import Stage
@@ -20,8 +21,6 @@ from tests.rig.waiting import PATIENCE_SECONDS, eventually
 from tests.rig.worker import Worker
 
 Given = ParamSpec("Given")
-
-FROZEN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,16 @@ async def begin(stage: Stage, records: int, rate: float = 0.0) -> None:
 
 
 @step
+async def enough(stage: Stage) -> None:
+    """Stop sending; what is on its way is still acknowledged."""
+    assert stage.background is not None
+    stage.load.stopping = True
+    await stage.background
+    stage.load.stopping = False
+    stage.background = None
+
+
+@step
 async def end(stage: Stage) -> None:
     """Wait until all is sent that `begin` promised."""
     assert stage.background is not None
@@ -86,7 +95,10 @@ async def folded(stage: Stage, records: int) -> None:
 
     async def reached() -> bool:
         await stage.judge.look()
-        return stage.judge.folded >= goal
+        if stage.judge.folded >= goal:
+            return True
+        stage.demand_worker()
+        return False
 
     await eventually(reached, lambda: f"{goal} folded, not {stage.judge.folded}")
 
@@ -95,19 +107,19 @@ async def folded(stage: Stage, records: int) -> None:
 
 
 @step
-async def launch(stage: Stage, name: str = "worker", **settings: str) -> None:
+async def launch(stage: Stage, /, name: str = "worker", **settings: str) -> None:
     """Start a worker and go on at once."""
     stage.launch(name, **settings)
 
 
 @step
-async def start(stage: Stage, name: str = "worker", **settings: str) -> None:
+async def start(stage: Stage, /, name: str = "worker", **settings: str) -> None:
     """Start a worker, and wait until it is ready."""
     await stage.launch(name, **settings).wait_ready()
 
 
 @step
-async def restart(stage: Stage, name: str = "worker", **settings: str) -> None:
+async def restart(stage: Stage, /, name: str = "worker", **settings: str) -> None:
     """Start a worker that ended again, and wait until it is ready."""
     assert stage.workers[name].exit_code is not None, f"{name} still runs"
     await stage.launch(name, **settings).wait_ready()
@@ -172,6 +184,19 @@ async def freezes_at(stage: Stage, failpoint: str, name: str = "worker") -> None
 
 
 @step
+async def keep_running(stage: Stage, name: str = "worker") -> None:
+    """From now on start the worker again whenever it ends with 1, as a supervisor would."""
+    stage.supervise(name)
+
+
+@step
+async def reads(stage: Stage, records: int, name: str = "worker") -> None:
+    """What a worker has read since its start is so many records, no more."""
+    found = await stage.workers[name].total("ltv_events_total")
+    assert found == records, f"{name} read {found:g} records, not {records}"
+
+
+@step
 async def exits(stage: Stage, code: int, name: str = "worker", within: float = 30.0) -> None:
     """Wait until a worker ends by itself, with this code, in time."""
     worker = stage.workers[name]
@@ -185,7 +210,7 @@ async def owns(stage: Stage, partitions: int, *names: str, within: float) -> Non
 
     async def held() -> bool:
         found = [await stage.workers[name].owns() for name in names]
-        return sorted(sum(found, [])) == list(range(partitions)) and all(found)
+        return all(found) and sorted(chain(*found)) == list(range(partitions))
 
     await eventually(held, f"{names} hold {partitions} partitions", within)
 

@@ -93,6 +93,7 @@ class Stage:
         self.workers: dict[str, Worker] = {}
         self.ended: list[Worker] = []
         self.background: asyncio.Task[None] | None = None
+        self.supervisors: dict[str, asyncio.Task[None]] = {}
         self.judges_redis = _publishes()
 
     @property
@@ -112,6 +113,18 @@ class Stage:
         self.workers[name] = Worker(name, {**self.variables, **settings}, log)
         return self.workers[name]
 
+    def supervise(self, name: str) -> None:
+        """From now on start the worker again whenever it ends with 1, as a supervisor would."""
+        self.supervisors[name] = asyncio.ensure_future(self._supervise(name))
+
+    async def _supervise(self, name: str) -> None:
+        while True:
+            worker = self.workers[name]
+            if worker.exit_code is not None:
+                assert worker.exit_code == 1, f"{name} ended with {worker.exit_code}"
+                self.launch(name)
+            await asyncio.sleep(0.1)
+
     async def play(self, script: Sequence[Step], *, judged: bool = True) -> None:
         """Act step by step, then drain and judge; what fails says how to repeat it."""
         done = 0
@@ -128,17 +141,25 @@ class Stage:
                 error.add_note(f"{worker.name}: exit code {worker.exit_code}. {worker.last_words}")
             raise
 
+    def demand_worker(self) -> None:
+        """AssertionError when nobody is there who could do the work that is waited for."""
+        if not self.supervisors and all(one.exit_code is not None for one in self.workers.values()):
+            raise AssertionError("every worker has ended")
+
     async def drain(self, seconds: float = 2 * PATIENCE_SECONDS) -> None:
         """Wait until all that was acknowledged is in the state, and in Redis."""
-        await self.judge.drained(seconds)
+        await self.judge.drained(seconds, self.demand_worker)
         if self.judges_redis:
-            await self.judge.published(self.store, seconds)
+            await self.judge.published(self.store, seconds, self.demand_worker)
 
     async def judged(self) -> Verdict:
         """Drain and judge; AssertionError unless nothing was lost, doubled or differs."""
         if self.background is not None:
             await self.background
         await self.drain()
+        for supervisor in self.supervisors.values():
+            if supervisor.done():
+                supervisor.result()
         verdict = await self.judge.judge(self.store if self.judges_redis else None)
         assert verdict.clean, str(verdict)
         assert not self.watcher.regressions, self.watcher.regressions[:5]
@@ -149,7 +170,7 @@ class Stages:
     """Opens stages for one test."""
 
     def __init__(self, broker: Broker, valkey: Valkey, directory: Path, seed: int) -> None:
-        self._broker, self._valkey = broker, valkey
+        self.broker, self.valkey = broker, valkey
         self.directory = directory
         self.seed = seed
 
@@ -167,8 +188,8 @@ class Stages:
         """A stage with topics made, load and judge connected; all of it is gone after."""
         shape = shape or Shape(seed=self.seed, customers=300, records=1_000_000)
         stage = Stage(
-            broker or self._broker,
-            valkey or self._valkey,
+            broker or self.broker,
+            valkey or self.valkey,
             self.directory,
             self.seed,
             shape,
@@ -196,6 +217,8 @@ class Stages:
 
 
 def _end_all(stage: Stage) -> None:
+    for supervisor in stage.supervisors.values():
+        supervisor.cancel()
     for worker in [*stage.workers.values(), *stage.ended]:
         worker.end()
     if stage.background is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -138,9 +137,11 @@ class Worker:
             return None
         limit = aiohttp.ClientTimeout(total=5.0)
         try:
-            async with aiohttp.ClientSession(url, timeout=limit) as session:
-                async with session.get(path) as answer:
-                    return answer.status, await answer.text()
+            async with (
+                aiohttp.ClientSession(url, timeout=limit) as session,
+                session.get(path) as answer,
+            ):
+                return answer.status, await answer.text()
         except (aiohttp.ClientError, TimeoutError):
             return None
 

@@ -1,0 +1,126 @@
+"""Workers that die at once, anywhere: nothing is lost, nothing is counted twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.generate import Shape
+from tests.rig.proxy import OFFSET_COMMIT, PRODUCE, Rule, Trouble, kafka_proxy
+from tests.rig.script import (
+    begin,
+    dies_at,
+    drain,
+    enough,
+    feed,
+    folded,
+    kill9,
+    launch,
+    owns,
+    restart,
+    start,
+)
+from tests.rig.stage import SESSION_SECONDS, Stages
+from tests.rig.waiting import eventually
+
+pytestmark = pytest.mark.timeout(300)
+
+KILLS = 10
+
+
+async def test_ten_kills_at_random_moments_under_load_lose_and_double_nothing(
+    stages: Stages,
+) -> None:
+    async with stages.open(SLICE_RECORDS="200", SESSION_SECONDS="2") as stage:
+        cycle = [kill9(after=3_000), restart()]
+        await stage.play([start(), begin(1_000_000, rate=1_000), *(cycle * KILLS), enough()])
+        assert sum(worker.exit_code == -9 for worker in stage.ended) == KILLS
+
+
+AT = {
+    "after_fold": 9,
+    "before_append": 20,
+    "after_append": 20,
+    "mid_redis_write": 9,
+    "after_redis": 9,
+    "during_commit": 2,
+}
+"""Failpoints that a worker under load passes, with the hit at which it dies."""
+
+
+@pytest.mark.parametrize("failpoint", AT)
+async def test_death_at_a_failpoint_loses_and_doubles_nothing(
+    stages: Stages, failpoint: str
+) -> None:
+    async with stages.open(SLICE_RECORDS="50") as stage:
+        await stage.play(
+            [
+                feed(1_000),
+                begin(1_000_000, rate=1_000),
+                launch(FAILPOINT=f"{failpoint}:{AT[failpoint]}"),
+                dies_at(failpoint),
+                restart(),
+                folded(500),
+                enough(),
+            ]
+        )
+
+
+async def test_death_while_partitions_are_handed_over(stages: Stages) -> None:
+    """The first hit is the empty hand-over of its own start."""
+    async with stages.open(SLICE_RECORDS="50") as stage:
+        await stage.play(
+            [
+                launch("a", FAILPOINT="in_revoke:2"),
+                begin(1_000_000, rate=1_000),
+                folded(500),
+                launch("b"),
+                dies_at("in_revoke", "a"),
+                owns(4, "b", within=SESSION_SECONDS + 10.0),
+                folded(500),
+                restart("a"),
+                owns(4, "a", "b", within=SESSION_SECONDS + 10.0),
+                enough(),
+            ]
+        )
+
+
+async def test_death_during_recovery_again_and_again(stages: Stages) -> None:
+    """Each dies a little later in reading its changelog back; then one gets through."""
+    deaths = [
+        step
+        for failpoint in ("after_claim", *(f"during_recovery:{hit}" for hit in (1, 2, 3, 4)))
+        for step in (launch(FAILPOINT=failpoint), dies_at(failpoint.partition(":")[0]))
+    ]
+    shape = Shape(seed=stages.seed, customers=2_000, records=1_000_000)
+    async with stages.open(shape, SESSION_SECONDS="2") as stage:
+        await stage.play(
+            [start(), feed(8_000), drain(), kill9(), feed(500), *deaths, restart(), feed(500)]
+        )
+
+
+async def test_a_kill_at_a_commit_while_the_broker_is_slow_loses_nothing(stages: Stages) -> None:
+    """Positions that are committed before the changelog is acknowledged lose updates here."""
+    broker = stages.broker
+    async with (
+        kafka_proxy(broker.proxy_port, broker.behind_proxy) as proxy,
+        stages.open(SLICE_RECORDS="100") as stage,
+    ):
+        slow = proxy.add(
+            Rule(
+                PRODUCE,
+                Trouble.DELAY,
+                topic=stage.settings.changelog_topic,
+                after=4,  # the claims
+                seconds=1.0,
+            )
+        )
+        await stage.play(
+            [feed(3_000), launch(BROKERS=broker.proxied), begin(1_000_000, rate=500)],
+            judged=False,
+        )
+        commits = proxy.requests.get(OFFSET_COMMIT, 0)
+        await eventually(
+            lambda: slow.struck > 0 and proxy.requests.get(OFFSET_COMMIT, 0) > commits,
+            "a commit while an append is under way",
+        )
+        await stage.play([kill9(), restart(), folded(500), enough()])
