@@ -1,0 +1,82 @@
+"""The demo as a newcomer runs it: a process, its exit code, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+
+
+def start(place: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`ltv demo`, with its files in `place` and no setting of ours."""
+    command = [sys.executable, "-m", "stream_app", "demo", "--dir", str(place), *arguments]
+    surroundings = {name: v for name, v in os.environ.items() if not name.startswith("LTV_")}
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=surroundings | {"LTV_CURRENCY": "KRW"},  # what is around the demo must not matter
+    )
+
+
+def left_running(place: Path) -> list[str]:
+    """Command lines that name the demo's directory, once its processes had time to go."""
+    deadline = time.monotonic() + 10
+    while (found := _naming(str(place))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def _naming(text: str) -> list[str]:
+    lines = (" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"]))
+    return [line for line in lines if text in line]
+
+
+def test_the_demo_shows_the_revenue_of_the_sample_and_is_verified(tmp_path: Path) -> None:
+    with start(tmp_path, "--json") as demo:
+        output, said = demo.communicate()
+    assert demo.returncode == 0, said
+    answer = json.loads(output)
+    assert (answer["revenue_minor"], answer["customers"]) == (24_409_194, 2_357)
+    assert answer["purchases"] == 6_919
+    assert answer["verify"]["equal"]
+    assert answer["verify"]["redis"]["equal"] == 2_357
+    assert answer["model"].endswith("not fitted here")
+    assert len(answer["best"]) == 10
+    assert {one["tier"] for one in answer["at_risk"]} == {"at_risk"}
+    assert left_running(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_in_the_middle_leaves_nothing_running(tmp_path: Path, number: int) -> None:
+    with start(tmp_path) as demo:
+        assert demo.stderr is not None
+        for line in demo.stderr:
+            if "Starting the worker" in line:
+                break
+        demo.send_signal(number)
+        demo.communicate()
+    assert demo.returncode == 130
+    assert left_running(tmp_path) == []
+
+
+def test_kept_running_it_shows_live_purchases_until_ctrl_c(tmp_path: Path) -> None:
+    with start(tmp_path, "--keep") as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if "later LTV is" in line:
+                break
+        demo.send_signal(signal.SIGINT)
+        _, said = demo.communicate()
+    assert demo.returncode == 0, said
+    assert left_running(tmp_path) == []
