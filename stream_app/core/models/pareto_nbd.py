@@ -99,8 +99,7 @@ class ParetoNbd:
         k, alpha, beta = self.r + x, self.alpha + T, self.beta + T
         u, du = self._nodes(k, alpha, beta, t)
         fall = self._log_fall(k[..., None], alpha[..., None], beta[..., None], u)
-        chance: Floats = k * ((np.exp(-fall) / (alpha[..., None] + u) * du) @ _WEIGHTS)
-        return chance
+        return k * _integral(np.exp(-fall) / (alpha[..., None] + u) * du)
 
     def next_purchase(self, q: float, x: Numbers, T: Numbers, p_alive: Numbers) -> Floats:
         """Weeks from T until the next purchase has come with chance `q`; inf: not expected.
@@ -113,14 +112,16 @@ class ParetoNbd:
         likely = p_alive > q
         wanted = np.where(likely, q / np.where(likely, p_alive, 1.0), 1.0)
         due = self.p_buy_while_alive(FAR, x, T) > wanted
-        t = np.zeros_like(T)
+        t, solved = np.zeros_like(T), ~due
         for _ in range(NEWTON):
-            missing = np.where(due, wanted - self.p_buy_while_alive(t, x, T), 0.0)
+            missing = np.where(solved, 0.0, wanted - self.p_buy_while_alive(t, x, T))
             silence = k * np.log1p(t / alpha)
             step = missing * np.exp(self.s * np.log1p(t / beta))
             silence = silence - np.log1p(-np.minimum(step * np.exp(silence), 1.0 - TINY))
-            t = np.minimum(alpha * np.expm1(np.minimum(silence / k, 600.0)), FAR)
-            if np.all(np.abs(missing) < TINY):
+            nearer = np.minimum(alpha * np.expm1(np.minimum(silence / k, 600.0)), FAR)
+            t = np.where(solved, t, nearer)  # a customer's date must not depend on the others'
+            solved |= np.abs(missing) < TINY
+            if solved.all():
                 break
         return np.where(due, t, np.inf)
 
@@ -135,14 +136,16 @@ class ParetoNbd:
         wanted = np.log1p(-theta) - np.log(theta)
         never = self._log_death_odds(k, alpha, beta, np.full_like(t_x, FAR)) < wanted
         log_idle = np.minimum(np.log(beta) + wanted - np.log(self.s), np.log(FAR))
+        solved = np.array(never)
         for _ in range(NEWTON):
             idle = np.exp(log_idle)
             log_odds = self._log_death_odds(k, alpha, beta, idle)
             dying = self.s / (beta + idle)
             slope = dying * np.exp(-log_odds) + dying + k / (alpha + idle)
             step = (log_odds - wanted) / (slope * idle)
-            log_idle = np.minimum(log_idle - step, np.log(FAR))
-            if np.all(never | (np.abs(step) < TINY)):
+            log_idle = np.where(solved, log_idle, np.minimum(log_idle - step, np.log(FAR)))
+            solved |= np.abs(step) < TINY
+            if solved.all():
                 break
         return np.where(never, np.inf, t_x + np.exp(log_idle))
 
@@ -150,7 +153,7 @@ class ParetoNbd:
         """ln O after `idle` weeks; alpha and beta counted from the last purchase."""
         u, du = self._nodes(k, alpha, beta, idle)
         fall = self._log_fall(k[..., None], alpha[..., None], beta[..., None], u)
-        dying = (np.exp(-fall) * self.s / (beta[..., None] + u) * du) @ _WEIGHTS
+        dying = _integral(np.exp(-fall) * self.s / (beta[..., None] + u) * du)
         some = dying > 0
         odds = np.log(np.where(some, dying, 1.0)) + self._log_fall(k, alpha, beta, idle)
         return np.where(some, odds, -np.inf)
@@ -174,3 +177,10 @@ class ParetoNbd:
             v = v - np.maximum(self._log_fall(k, alpha, beta, u) - DECAY, 0.0) / slope
         grid = v[..., None] * _NODES
         return m[..., None] * np.expm1(grid), (m * v)[..., None] * np.exp(grid)
+
+
+def _integral(values: Floats) -> Floats:
+    """Of what was taken at the nodes. A sum by row, whose rounding does not depend on the rows
+    beside it as that of a matrix product does."""
+    total: Floats = (values * _WEIGHTS).sum(axis=-1)
+    return total
