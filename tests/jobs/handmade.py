@@ -46,24 +46,26 @@ from tests.core.naive_decoder import RawRecord
 PARTITIONS = 2
 
 
-def settings_of_its_own(brokers: str, redis_url: str, **more: str) -> Settings:
-    """Topics, group and key prefix that no other test has."""
+def environ_of_its_own(brokers: str, redis_url: str) -> dict[str, str]:
+    """Variables for topics, a group and a key prefix that no other test has."""
     name = f"t{uuid.uuid4().hex[:8]}"
-    return load(
-        {
-            "LTV_BROKERS": brokers,
-            "LTV_REDIS_URL": redis_url,
-            "LTV_APP_ID": name,
-            "LTV_KEY_PREFIX": f"{name}:",
-            "LTV_PARTITIONS": str(PARTITIONS),
-            "LTV_TOPIC_PURCHASES": f"{name}-purchases",
-            "LTV_TOPIC_SIGNUPS": f"{name}-signups",
-            "LTV_TOPIC_ACTIVITY": f"{name}-activity",
-            "LTV_TOPIC_MODELS": f"{name}-models",
-            "LTV_TOPIC_DEAD_LETTERS": f"{name}-dead-letters",
-        }
-        | more
-    )
+    return {
+        "LTV_BROKERS": brokers,
+        "LTV_REDIS_URL": redis_url,
+        "LTV_APP_ID": name,
+        "LTV_KEY_PREFIX": f"{name}:",
+        "LTV_PARTITIONS": str(PARTITIONS),
+        "LTV_TOPIC_PURCHASES": f"{name}-purchases",
+        "LTV_TOPIC_SIGNUPS": f"{name}-signups",
+        "LTV_TOPIC_ACTIVITY": f"{name}-activity",
+        "LTV_TOPIC_MODELS": f"{name}-models",
+        "LTV_TOPIC_DEAD_LETTERS": f"{name}-dead-letters",
+    }
+
+
+def settings_of_its_own(brokers: str, redis_url: str) -> Settings:
+    """The same, read."""
+    return load(environ_of_its_own(brokers, redis_url))
 
 
 @dataclass

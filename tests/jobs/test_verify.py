@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from redis import Redis
 
 from stream_app.core.customer import Customer
 from stream_app.core.events import Purchase
-from stream_app.errors import ConfigurationError, SourceMismatch, VerificationFailed
+from stream_app.errors import ConfigurationError, SourceMismatch, Unreachable, VerificationFailed
 from stream_app.jobs.verification.findings import Findings
 from stream_app.jobs.verify import Scope, verify
 from stream_app.wire.changelog import WATERMARK_KEY, encode_value, encode_watermark
@@ -217,3 +219,25 @@ async def test_no_state_and_no_topic_are_one_sentence(brokers: str, redis_url: s
 async def test_other_settings_than_the_state_was_built_with_are_refused(shop: Shop) -> None:
     with pytest.raises(SourceMismatch, match="LTV_TIMEZONE=UTC"):
         await verify(replace(shop.settings, time_zone="Asia/Tokyo"), Scope(redis=False))
+
+
+async def test_trimmed_history_is_said(shop: Shop) -> None:
+    topic = shop.settings.topic_purchases
+    admin = AIOKafkaAdminClient(bootstrap_servers=shop.settings.brokers)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(before_offset=3)})
+    finally:
+        await admin.close()
+    findings = await verify(shop.settings, Scope(redis=False))
+    assert not findings.equal
+    assert "begins at 3" in findings.notes[0]
+    assert f"{topic} partition 0: the worker counted" in findings.problems[0]
+
+
+async def test_a_redis_that_is_away_is_one_sentence(shop: Shop) -> None:
+    away = replace(shop.settings, redis_url="redis://:secret@127.0.0.1:1/0")
+    with pytest.raises(Unreachable, match="does not answer") as raised:
+        await verify(away)
+    assert "secret" not in str(raised.value)
+    assert (await verify(away, Scope(redis=False))).equal
