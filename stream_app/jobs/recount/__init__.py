@@ -6,10 +6,13 @@ it parses with the standard library's `json`, reckons with `decimal`, `fractions
 in its own words, what makes a record acceptable.  An import contract keeps it that way: nothing
 here may import the stream's decoder, its worker, or its customer.
 
-    read.py      one raw record -> an Entry, or the reason it is refused
-    instant.py   RFC 3339 text -> microseconds; microseconds -> business day
-    quantity.py  decimal text -> minor units, rates, conversion
-    currency.py  the ISO 4217 codes and their minor units
-    placement.py which partition a customer id belongs to
-    facts.py     entries -> facts, one partition at a time
+    parse.py      bytes -> JSON, numbers as they were written
+    read.py       one raw record -> an Entry, or the reason it is refused
+    instant.py    RFC 3339 text -> microseconds; microseconds -> business day
+    quantity.py   decimal text -> minor units, rates, conversion
+    currency.py   the ISO 4217 codes and their minor units
+    placement.py  which partition a customer id belongs to
+    ledger.py     the entries of one customer -> facts
+    facts.py      the records of one partition -> its ledgers, and what was counted
+    fields.py     facts -> the fields of the published hash
 """
