@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint fast format bench constraints kafka-lock clean
+.PHONY: check demo test lint fast format docs bench constraints kafka-lock clean
 
 check: lint fast ## Format, lint, types, import contracts and the tests that need no server
 
@@ -28,8 +28,12 @@ format: $(INSTALLED) ## Rewrite the files as the formatter and the import order 
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
-bench: $(INSTALLED) ## Measure, and append to tests/bench/results.csv
+docs: $(INSTALLED) ## Write the README's tables as the code and the newest figures have them
+	@$(BIN)/python -m tests.docs
+
+bench: $(INSTALLED) ## Measure, append to tests/bench/results.csv, and show it in the README
 	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.docs
 
 constraints: $(INSTALLED) ## Pin what is installed now, after an upgrade by hand
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
