@@ -21,9 +21,9 @@ from stream_app.wire.events import Decoder
 from stream_app.wire.refusal import Reason, Refusal
 from stream_app.worker.partition import Partition
 
-EVENT_GROWTH_BYTES: Final = 64
-"""What one event can add to a state beside a wider layout: a day (at most 36 bytes), an
-identity (10), and its share of a signup's id and channel."""
+ENTRY_BYTES: Final = 32
+"""What a customer's record in the changelog takes beside key and facts: version and epoch of the
+value, version of the state, and Kafka's own lengths and deltas."""
 
 _RANK: Final = {reason: rank for rank, reason in enumerate(Reason)}
 _WRONG_PARTITION_RANK: Final = _RANK[Reason.WRONG_PARTITION]
@@ -40,7 +40,7 @@ class Rules:
     partition_of: Callable[[bytes, int], int] | None
     """The producers' partitioner; None trusts every key where it lies."""
     byte_limit: int
-    """A slice ends when its customers' states, with what its events may add, reach this."""
+    """A slice ends when its customers' records in the changelog pass this, as they are now."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ def fold(partition: Partition, topic: str, records: Sequence[Any], rules: Rules)
             misplaced += refusal.reason in (Reason.WRONG_PARTITION, Reason.KEY_MISMATCH)
             continue
         customer = changed.get(key)
-        first = customer is None
+        counted = None if customer is None else len(customer.facts)
         if customer is None:
             known = customers.get(key)
             if known is None:
@@ -98,15 +98,16 @@ def fold(partition: Partition, topic: str, records: Sequence[Any], rules: Rules)
                 customer = known.copy()
         if customer.apply(event) is _APPLIED:
             applied += 1
-            if first:
+            if counted is None:
                 # Only now: a copy that saw nothing but duplicates must not replace the version
                 # whose acknowledgement sets its changelog offset.
                 changed[key] = customers[key] = customer
-                size += len(key) + customer.size
+                counted, size = 0, size + len(key) + ENTRY_BYTES
             if event.at_us > max_at_us:
                 max_at_us = event.at_us
             money += signed_money(event)
-            size += EVENT_GROWTH_BYTES
+            # To the byte: one event can make every day of a customer several times as wide.
+            size += len(customer.facts) - counted
             if size > rules.byte_limit:
                 break
         else:
