@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from struct import Struct as Packing
 from struct import error as PackingError
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -71,7 +71,8 @@ class Claim(Struct, frozen=True):
     at_ms: int
 
 
-_WATERMARK: Final = msgspec.msgpack.Decoder(Watermark)
+_STORED: Final = msgspec.msgpack.Decoder(dict[str, Any])
+_INT64: Final = range(-(2**63), 2**63)
 _CLAIM: Final = msgspec.msgpack.Decoder(Claim)
 
 
@@ -96,15 +97,23 @@ def decode_value(value: bytes) -> tuple[int, bytes]:
 
 
 def encode_watermark(watermark: Watermark) -> bytes:
-    """The body of a watermark record."""
-    return msgspec.msgpack.encode(watermark)
+    """The body of a watermark record.
+
+    msgpack's integers end at 64 bits and money does not (one order at a nonsense rate is enough):
+    beyond them ``net_minor`` is decimal text.
+    """
+    if _INT64.start <= watermark.net_minor < _INT64.stop:
+        return msgspec.msgpack.encode(watermark)
+    fields = msgspec.structs.asdict(watermark)
+    return msgspec.msgpack.encode({**fields, "net_minor": str(watermark.net_minor)})
 
 
 def decode_watermark(body: bytes) -> Watermark:
     """The watermark in a body; ChangelogCorrupt where there is none."""
     try:
-        return _WATERMARK.decode(body)
-    except msgspec.MsgspecError as error:
+        fields = _STORED.decode(body)
+        return msgspec.convert({**fields, "net_minor": int(fields["net_minor"])}, Watermark)
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise ChangelogCorrupt(f"no watermark: {error}") from None
 
 
