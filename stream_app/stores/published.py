@@ -24,6 +24,8 @@ class Published(msgspec.Struct, frozen=True):
     position: int
     """Next changelog offset: all customers whose records lie below it are in Redis. Negative while
     everything is being published again."""
+    gen: int = 0
+    """Generation of the publication: after a cut-over and back, the hashes are another build's."""
     scoring: str = ""
     """What the scores were computed with: model and settings (`Scoring.id`)."""
     swept: int = 0
@@ -34,8 +36,8 @@ class Published(msgspec.Struct, frozen=True):
 
 def encode(published: Published) -> bytes:
     """
-    >>> encode(Published(7, "mbg-1", 1_790_000_000, "ab"))
-    b'{"position":7,"scoring":"mbg-1","swept":1790000000,"run_id":"ab"}'
+    >>> encode(Published(7, 1, "mbg-1", 1_790_000_000, "ab"))
+    b'{"position":7,"gen":1,"scoring":"mbg-1","swept":1790000000,"run_id":"ab"}'
     """
     return msgspec.json.encode(published)
 
@@ -53,3 +55,9 @@ def decode(value: bytes | None) -> Published | None:
 def token() -> Published:
     """What stands for the position while everything is being published: equal to no other."""
     return Published(-_RANDOM.randrange(1, _LARGEST_TOKEN))
+
+
+def is_token(value: bytes | None) -> bool:
+    """Whether a pass over everything is, or was, under way."""
+    found = decode(value)
+    return found is not None and found.position < 0

@@ -20,8 +20,9 @@ from stream_app.stores.scores import ScoreStore, Written, written
 from stream_app.worker.follower import Follower
 from stream_app.worker.scoring import Scoring
 
-SCORED_AT_ONCE: Final = 1000
-"""Customers per scoring call. The event loop stands still meanwhile, about 6 ms."""
+SCORED_AT_ONCE: Final = 2000
+"""Customers per scoring call. The event loop stands still meanwhile, about 16 ms; half as many cost
+a tenth more a customer."""
 CALLS_UNDER_WAY: Final = 8
 """Script calls that Redis may be behind: enough that it never waits for us, 1 MB of memory."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from stream_app.core.customer import Customer
-from stream_app.stores.published import Published, decode, encode
+from stream_app.stores.published import Published, decode, encode, is_token
 from stream_app.worker.catch_up import CatchUp
 from stream_app.worker.partition import Partition, Waiting
 
@@ -28,6 +28,7 @@ generation   a cut-over has made this build the publishing one, with another gen
 class Expected:
     """What the published value of a partition should say, were Redis up to date."""
 
+    gen: int
     scoring: str
     run_id: str
     next_offset: int
@@ -114,6 +115,13 @@ class Follower:
             kept = {key: each for key, each in self.refused.items() if key not in customers}
             self.refused = kept | {key: customers[key] for key in refused}
 
+    def end_if_done(self) -> None:
+        """End a pass that has looked at everybody: its instants are in Redis now."""
+        passing = self.catch_up
+        if passing is not None and passing.done:
+            self.catch_up = None
+            self.swept = max(self.swept, passing.began)
+
     def retry_refused(self) -> None:
         """Try again to write those of whom Redis had a newer version."""
         refused, self.refused = self.refused, {}
@@ -130,7 +138,7 @@ class Follower:
 def missing_at_first(stored: bytes | None, expected: Expected) -> Cause | None:
     """Why a partition just assigned must be published whole; None where Redis only lags behind.
 
-    >>> missing_at_first(None, Expected("m", "r", 10))
+    >>> missing_at_first(None, Expected(1, "m", "r", 10))
     'missing'
     """
     found = decode(stored)
@@ -140,26 +148,32 @@ def missing_at_first(stored: bytes | None, expected: Expected) -> Cause | None:
         return "interrupted"
     if found.run_id != expected.run_id:
         return "server"
+    if found.gen != expected.gen:
+        return "generation"
     if found.scoring != expected.scoring:
         return "model"
     return "foreign" if found.position > expected.next_offset else None
 
 
 def missing_again(
-    follower: Follower, stored: bytes | None, epoch: int | None, gen: int, expected: Expected
+    follower: Follower, stored: bytes | None, epoch: int | None, expected: Expected
 ) -> Cause | None:
     """Why a partition that we follow must be published whole again; None when nothing happened."""
     if epoch is None or stored is None:
         return "emptied"
     if stored not in (follower.wrote, follower.moving) or epoch < follower.partition.epoch:
         return "foreign"
+    if stored != follower.wrote and is_token(stored):
+        return "interrupted"  # put there when the connection broke, before its pass began
     if expected.run_id != follower.run_id:
         return "server"
-    if gen != follower.gen:
+    if expected.gen != follower.gen:
         return "generation"
     return "model" if expected.scoring != follower.scoring else None
 
 
 def following(follower: Follower) -> Published:
     """What the published value should say now."""
-    return Published(follower.reached, follower.scoring, follower.swept, follower.run_id)
+    return Published(
+        follower.reached, follower.gen, follower.scoring, follower.swept, follower.run_id
+    )

@@ -63,7 +63,7 @@ class Opening:
         needed: list[tuple[Follower, Cause, bytes | None]] = []
         for follower, epoch, stored in zip(followers, opened.epochs, opened.published, strict=True):
             follower.retry_refused()
-            expected = Expected(scoring.id, run_id, follower.partition.next_offset)
+            expected = Expected(self._gen, scoring.id, run_id, follower.partition.next_offset)
             cause = self._compare(follower, epoch, stored, expected, scoring)
             if cause is not None:
                 follower.opened = False
@@ -112,7 +112,7 @@ class Opening:
             return None
         follower.deposed = False
         if follower.wrote is not None:
-            cause = missing_again(follower, stored, epoch, self._gen, expected)
+            cause = missing_again(follower, stored, epoch, expected)
             if cause is None:
                 follower.wrote, follower.opened = stored, True
             return cause

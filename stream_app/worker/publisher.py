@@ -110,6 +110,7 @@ class Publisher:
         self._complained = ""
         self._pause = RETRY_SECONDS[0]
         self._last_flush = 0.0
+        self._turn = 0
         self._next_look = 0.0
 
     # What the worker calls.
@@ -204,6 +205,7 @@ class Publisher:
         """Compare what Redis holds with what we left there; open what is new."""
         run_id = await link.run_id()
         self._next_look = self._now() + self._options.check_seconds
+        self._trim()
         again = await self._opening.look(link, list(self._followers.values()), scoring, run_id)
         if again:
             self._next_look = self._now() + RETRY_SECONDS[0]
@@ -218,9 +220,7 @@ class Publisher:
             self._last_flush = self._now()
         await self._publish(link, scoring, taken)
         if not last:
-            for follower in list(self._followers.values()):
-                if follower.writable:
-                    await self._catch_up(link, scoring, follower)
+            await self._catch_up_somewhere(link, scoring)
         await self._move(link)
 
     def _take(self, follower: Follower) -> _Taken:
@@ -265,12 +265,21 @@ class Publisher:
             self._metrics.add("ltv_published_customers_total", written)
         return load.accepted
 
+    async def _catch_up_somewhere(self, link: Link, scoring: Scoring) -> None:
+        """Begin the passes that are due; do one piece, of each partition in turn."""
+        for follower in self._followers.values():
+            if follower.writable:
+                follower.end_if_done()
+                self._begin_if_due(scoring, follower)
+        able = [each for each in self._followers.values() if each.able_to_catch_up]
+        if able:
+            self._turn += 1
+            await self._catch_up(link, scoring, able[self._turn % len(able)])
+
     async def _catch_up(self, link: Link, scoring: Scoring, follower: Follower) -> None:
-        """Begin a pass that is due, or do one piece of the one under way."""
-        self._begin_if_due(scoring, follower)
+        """Do one piece of a pass."""
         passing = follower.catch_up
-        if passing is None:
-            return
+        assert passing is not None
         began, partition = self._now(), follower.partition
         piece = passing.piece(partition, PIECE)
         load = Load(follower, passing.chosen(piece, scoring.as_of.of(partition), scoring))
@@ -282,9 +291,7 @@ class Publisher:
         passing.advance(partition, piece, PIECE)
         now = self._now()
         follower.sweep_due = max(follower.sweep_due, now) + (now - began) * SWEEP_SHARE
-        if passing.done:
-            follower.catch_up = None
-            follower.swept = max(follower.swept, passing.began)
+        follower.end_if_done()
 
     def _begin_if_due(self, scoring: Scoring, follower: Follower) -> None:
         """Begin a pass because time has passed: a new business day, or scores grown old."""
@@ -358,13 +365,17 @@ class Publisher:
     async def _rest(self) -> None:
         """Pause before the next attempt to reach Redis, longer each time."""
         self._metrics.set("ltv_publish_backlog_customers", self.backlog)
-        for follower in self._followers.values():
-            del follower.partition.waiting[WAITING_KEPT:]
+        self._trim()
         try:
             async with asyncio.timeout(self._pause):
                 await self._stopping.wait()
         except TimeoutError:
             self._pause = min(self._pause * 2, RETRY_SECONDS[1])
+
+    def _trim(self) -> None:
+        """Forget the latest of too many slices whose lateness would be observed some day."""
+        for follower in self._followers.values():
+            del follower.partition.waiting[WAITING_KEPT:]
 
     def _look_soon(self) -> None:
         self._next_look = 0.0

@@ -25,7 +25,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """Started once; every test begins with it empty and running."""
     directory: Path = tmp_path_factory.mktemp("valkey")
-    # Scripts of a test may stop it; DEBUG is for none of ours.
     with Valkey(directory) as running:
         yield running
 

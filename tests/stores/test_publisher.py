@@ -214,7 +214,7 @@ async def test_a_newer_score_in_redis_stays_and_the_others_are_written(
     await rig.stop()
 
 
-async def test_a_build_publishes_only_after_its_cut_over_and_then_everything(
+async def test_a_cut_over_and_the_way_back_publish_everything_of_one_build_alone(
     valkey: Valkey, client: Redis
 ) -> None:
     old, state = Rig(valkey.url), State()
@@ -233,7 +233,17 @@ async def test_a_build_publishes_only_after_its_cut_over_and_then_everything(
     await asyncio.sleep(0.3)
     assert shown(client, ["a", "b"]) == {"a": "1", "b": "100"}
     await old.stop()
+    client.hset("ltv:gen", mapping={"build": 1, "gen": 3})
+    back, again = Rig(valkey.url), state.recovered()
+    await back.start(again)
+    await back.settled()
+    assert back.full("generation") == 1
+    assert equal(client, again)
+    shadow.buy("b")
+    await asyncio.sleep(0.3)
+    assert equal(client, again)
     await new.stop()
+    await back.stop()
 
 
 async def test_an_evicting_redis_is_refused_unless_allowed(valkey: Valkey, client: Redis) -> None:

