@@ -197,6 +197,35 @@ async def reads(stage: Stage, records: int, name: str = "worker") -> None:
 
 
 @step
+async def metric(
+    stage: Stage, metric_name: str, value: float, within: float, name: str = "worker"
+) -> None:
+    """Wait until a worker shows this value of a metric, summed over its labels."""
+    worker = stage.workers[name]
+
+    async def shown() -> bool:
+        return await worker.total(metric_name) == value
+
+    await eventually(shown, f"{name} shows {metric_name} {value:g}", within)
+
+
+@step
+async def settles(stage: Stage, name: str) -> None:
+    """Wait until a worker that was woken knows what it is: a member again, or ended with 1."""
+    worker = stage.workers[name]
+    others = [one for one in stage.workers.values() if one is not worker]
+
+    async def settled() -> bool:
+        if worker.exit_code is not None:
+            assert worker.exit_code == 1, f"{name}: {worker.exit_code}. {worker.last_words}"
+            return True
+        held = [await one.owns() for one in (worker, *others)]
+        return len(set(chain(*held))) == len(list(chain(*held))) and await worker.is_ready()
+
+    await eventually(settled, lambda: f"{name} settles. {worker.last_words}")
+
+
+@step
 async def exits(stage: Stage, code: int, name: str = "worker", within: float = 30.0) -> None:
     """Wait until a worker ends by itself, with this code, in time."""
     worker = stage.workers[name]
