@@ -51,6 +51,11 @@ def path() -> Kind[str]:
     return Kind(str, "a path, or nothing")
 
 
+def words(takes: str) -> Kind[str]:
+    """Any text; ``takes`` says what it is."""
+    return Kind(str, takes)
+
+
 def integer(low: int, high: int) -> Kind[int]:
     """A whole number between two bounds, both included."""
 

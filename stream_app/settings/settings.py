@@ -39,9 +39,11 @@ class Settings:
         "LTV_KAFKA_SASL_MECHANISM",
         kinds.choice(kinds.SaslMechanism),
         "SCRAM-SHA-512", "how user and password are proven")
-    kafka_user: str = _servers("LTV_KAFKA_USER", kinds.path(), "", "user for SASL")
+    kafka_user: str = _servers(
+        "LTV_KAFKA_USER", kinds.words("a name, or nothing"), "", "user for SASL")
     kafka_password: str = _servers(
-        "LTV_KAFKA_PASSWORD", kinds.path(), "", "password for SASL", secret=hidden)
+        "LTV_KAFKA_PASSWORD", kinds.words("a password, or nothing"),
+        "", "password for SASL", secret=hidden)
     kafka_ca_file: str = _servers(
         "LTV_KAFKA_CA_FILE", kinds.path(), "",
         "PEM of the authority that signed the brokers' certificates; empty: the system's")
@@ -176,7 +178,8 @@ class Settings:
         "LTV_LOG_LEVEL", kinds.choice(kinds.LogLevel),
         "info", "the least serious lines that are written")
     failpoint: str = _watch(
-        "LTV_FAILPOINT", kinds.path(), "", "where to fail on purpose; for tests")
+        "LTV_FAILPOINT", kinds.words("name[:hit[:kill|stop]], or nothing"),
+        "", "where to fail on purpose; for tests")
     # fmt: on
 
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

@@ -10,9 +10,9 @@ read again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -33,6 +33,9 @@ from stream_app.worker.fold import Folded
 from stream_app.worker.partition import Partition, Waiting
 
 log = structlog.get_logger(__name__)
+
+REPAIR_BYTES: Final = 1 << 20
+"""States written again in one batch: far below any broker's limit for the changelog."""
 
 SendLetters = Callable[[Sequence[Any]], Awaitable[None]]
 
@@ -106,18 +109,32 @@ class Appender:
         self._queue.put_nowait(self._append(folded.changed, folded, done))
         failpoints.hit("after_fold")
 
-    def repair(self, keys: Sequence[bytes]) -> None:
-        """Write my version of ``keys`` and my watermark again, over a zombie's."""
+    def repair(self, keys: Iterable[bytes]) -> None:
+        """Write my version of ``keys`` and my watermark again, over a zombie's.
+
+        In batches of a size that always fits; each is true by itself.
+        """
+        part: list[bytes] = []
+        size = 0
+        for key in keys:
+            customer = self.partition.customers.get(key)
+            own = len(key) + (customer.size if customer is not None else 0)
+            if part and size + own > REPAIR_BYTES:
+                self._put_repair(part)
+                part, size = [], 0
+            part.append(key)
+            size += own
+        self._put_repair(part)
+
+    def _put_repair(self, keys: Sequence[bytes]) -> None:
         partition = self.partition
         held = {key: partition.customers[key] for key in keys if key in partition.customers}
         for key in held:
             partition.unacknowledged[key] = partition.unacknowledged.get(key, 0) + 1
         append = self._append(held, None, _nothing)
-        for key in keys:
-            if key not in held and key[:1] != b"\0":
-                append.entries.insert(
-                    -1, (key, encode_value(partition.epoch, b""))
-                )  # means: nobody
+        nobody = encode_value(partition.epoch, b"")
+        unknown = [key for key in keys if key not in held and key[:1] != b"\0"]
+        append.entries[-1:-1] = [(key, nobody) for key in unknown]
         self.pending += 1
         self._queue.put_nowait(append)
 

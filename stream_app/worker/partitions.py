@@ -184,6 +184,10 @@ class Partitions:
         )
         appender.start(self._fate)
         self.held[number], self.appenders[number] = partition, appender
+        if rebuilt.is_empty:
+            # From now on the changelog says which settings decide this state, so that a worker
+            # with others is refused before the first event comes.
+            appender.repair([])
         if rebuilt.void:
             log.warning(
                 "records of a worker that had lost the partition are void; written again",
