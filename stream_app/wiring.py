@@ -121,7 +121,8 @@ def rules(settings: Settings) -> Rules:
         },
         partitions=settings.partitions,
         partition_of=PARTITIONERS[settings.partitioner],
-        # A wider layout can grow a state by less than a factor of 2.7 within a slice.
+        # Beside the limit there must be room for the one customer whose event ends the slice:
+        # up to 800 KB when twenty thousand days get a wider layout at once.
         byte_limit=settings.slice_bytes // 3,
     )
 
