@@ -13,7 +13,6 @@ How Redis may have lost something, and what is then done, is in `follower` and `
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,28 +26,23 @@ from stream_app.stores.address import Address
 from stream_app.stores.published import encode
 from stream_app.stores.redis import TROUBLE, Link, refuse_eviction
 from stream_app.stores.scores import Move, ScoreStore
-from stream_app.stores.trouble import sentence
-from stream_app.worker.catch_up import falls, refreshed
+from stream_app.worker.catch_up import CatchUp
 from stream_app.worker.coalescing import Coalescing
 from stream_app.worker.flush import Flush, Load
 from stream_app.worker.follower import Follower, following
+from stream_app.worker.lateness import WAITING_KEPT, age_of_newest, observe, trim
 from stream_app.worker.opening import Opening
 from stream_app.worker.partition import Partition, Waiting
+from stream_app.worker.passes import Passes
+from stream_app.worker.redis_health import RETRY_SECONDS, RedisHealth
 from stream_app.worker.scoring import Scoring
 
 log = structlog.get_logger(__name__)
 
-RETRY_SECONDS: Final = (0.1, 2.0)
-"""First and longest pause between attempts to reach Redis."""
 PIECE: Final = 2000
 """Customers of a catch-up looked at between two live flushes: about 20 ms."""
-WAITING_KEPT: Final = 10_000
-"""Slices whose lateness is remembered while Redis is away."""
 MOMENT_SECONDS: Final = 0.05
 """The longest sleep in which a stop is not noticed."""
-SWEEP_SHARE: Final = 10
-"""A sweep is followed by a pause of so many times its own length, so that history read at many
-days a second does not become nothing but sweeps."""
 
 
 @dataclass(frozen=True)
@@ -94,23 +88,21 @@ class Publisher:
         the parameters of `set_parameters`. `behind_seconds` says how far folding is behind; when
         not given, the age of the newest folded event is taken for it."""
         self._where = where
-        self._shown_url = shown_url
         self._store = store
         self._make_scoring = scoring
         self._metrics = metrics
         self._options = options
-        self._behind = behind_seconds or self._age_of_newest
+        self._behind = behind_seconds or (lambda: age_of_newest(self._partitions()))
         self._followers: dict[int, Follower] = {}
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[Any] | None = None
         self._connected = False
         self._opening = Opening(store, metrics, options.refresh_seconds)
+        self._passes = Passes(options.refresh_seconds)
+        self._health = RedisHealth(shown_url, metrics)
         self._scoring: Scoring | None = None
-        self._complained = ""
-        self._pause = RETRY_SECONDS[0]
         self._last_flush = 0.0
-        self._turn = 0
         self._next_look = 0.0
 
     # What the worker calls.
@@ -157,7 +149,7 @@ class Publisher:
                 self._connected = True
                 await self._follow(link)
             except TROUBLE as error:
-                self._complain(error)
+                self._health.bad(error, backlog=self.backlog)
             except asyncio.CancelledError:
                 if not self._stopping.is_set():
                     raise
@@ -165,7 +157,9 @@ class Publisher:
                 self._connected = False
                 if link is not None:
                     await link.close()
-            await self._rest()
+            self._metrics.set("ltv_publish_backlog_customers", self.backlog)
+            trim(self._partitions())
+            await self._health.rest(self._stopping)
 
     async def stop(self, drain_seconds: float = 5.0) -> None:
         """Write what is dirty if Redis answers, within a bound; then end `run`."""
@@ -191,7 +185,7 @@ class Publisher:
         self._next_look = 0.0
         while not self._stopping.is_set():
             if self._scoring is None:
-                self._healthy()
+                self._health.good(backlog=self.backlog)
                 await self._changed_within(self._options.check_seconds)
                 continue
             if self._now() >= self._next_look:
@@ -205,12 +199,12 @@ class Publisher:
         """Compare what Redis holds with what we left there; open what is new."""
         run_id = await link.run_id()
         self._next_look = self._now() + self._options.check_seconds
-        self._trim()
+        trim(self._partitions())
         again = await self._opening.look(link, list(self._followers.values()), scoring, run_id)
         if again:
             self._next_look = self._now() + RETRY_SECONDS[0]
         if not self.backlog:
-            self._healthy()
+            self._health.good(backlog=self.backlog)
 
     async def _round(self, link: Link, scoring: Scoring, *, last: bool = False) -> None:
         """Write live changes if it is time, then a piece of each catch-up, then positions."""
@@ -220,7 +214,9 @@ class Publisher:
             self._last_flush = self._now()
         await self._publish(link, scoring, taken)
         if not last:
-            await self._catch_up_somewhere(link, scoring)
+            follower = self._passes.next_turn(self._followers.values(), scoring, self._now())
+            if follower is not None and follower.catch_up is not None:
+                await self._go_on(link, scoring, follower, follower.catch_up)
         await self._move(link)
 
     def _take(self, follower: Follower) -> _Taken:
@@ -241,7 +237,7 @@ class Publisher:
         for each in taken:
             self._account(each)
         if customers:
-            self._healthy()
+            self._health.good(backlog=self.backlog)
             self._metrics.set("ltv_publish_backlog_customers", self.backlog)
 
     def _account(self, taken: _Taken) -> None:
@@ -251,7 +247,7 @@ class Publisher:
             follower.put_back(load.customers, taken.waiting, WAITING_KEPT)
             return
         follower.reached = taken.reached
-        self._observe(taken.waiting)
+        observe(taken.waiting, self._metrics)
 
     def _accepted(self, load: Load) -> bool:
         """Whether a load is in Redis, but for single customers that are kept to be tried again."""
@@ -265,45 +261,19 @@ class Publisher:
             self._metrics.add("ltv_published_customers_total", written)
         return load.accepted
 
-    async def _catch_up_somewhere(self, link: Link, scoring: Scoring) -> None:
-        """Begin the passes that are due; do one piece, of each partition in turn."""
-        for follower in self._followers.values():
-            if follower.writable:
-                follower.end_if_done()
-                self._begin_if_due(scoring, follower)
-        able = [each for each in self._followers.values() if each.able_to_catch_up]
-        if able:
-            self._turn += 1
-            await self._catch_up(link, scoring, able[self._turn % len(able)])
-
-    async def _catch_up(self, link: Link, scoring: Scoring, follower: Follower) -> None:
+    async def _go_on(
+        self, link: Link, scoring: Scoring, follower: Follower, passing: CatchUp
+    ) -> None:
         """Do one piece of a pass."""
-        passing = follower.catch_up
-        assert passing is not None
         began, partition = self._now(), follower.partition
         piece = passing.piece(partition, PIECE)
         load = Load(follower, passing.chosen(piece, scoring.as_of.of(partition), scoring))
         if load.customers:
             await Flush(link, self._store, scoring, batch=self._options.batch).write([load])
-            self._metrics.set("ltv_publish_backlog_customers", self.backlog)
-        if not self._accepted(load):
-            return
-        passing.advance(partition, piece, PIECE)
-        now = self._now()
-        follower.sweep_due = max(follower.sweep_due, now) + (now - began) * SWEEP_SHARE
-        follower.end_if_done()
-
-    def _begin_if_due(self, scoring: Scoring, follower: Follower) -> None:
-        """Begin a pass because time has passed: a new business day, or scores grown old."""
-        if follower.catch_up is not None or not scoring.as_of.moves:
-            return
-        partition = follower.partition
-        now, as_of = self._now(), scoring.as_of.of(partition)
-        if scoring.as_of.by_clock and now >= follower.refresh_due:
-            follower.refresh_due = now + self._options.refresh_seconds
-            follower.catch_up = refreshed(partition, as_of)
-        elif now >= follower.sweep_due and scoring.has_new_day(follower.swept, as_of):
-            follower.catch_up = falls(partition, follower.swept, as_of)
+        if self._accepted(load):
+            passing.advance(partition, piece, PIECE)
+            self._passes.worked(follower, began, self._now())
+        self._metrics.set("ltv_publish_backlog_customers", self.backlog)
 
     async def _move(self, link: Link) -> None:
         """Move the published positions of all partitions that have got further."""
@@ -362,20 +332,8 @@ class Publisher:
         except TimeoutError:
             return
 
-    async def _rest(self) -> None:
-        """Pause before the next attempt to reach Redis, longer each time."""
-        self._metrics.set("ltv_publish_backlog_customers", self.backlog)
-        self._trim()
-        try:
-            async with asyncio.timeout(self._pause):
-                await self._stopping.wait()
-        except TimeoutError:
-            self._pause = min(self._pause * 2, RETRY_SECONDS[1])
-
-    def _trim(self) -> None:
-        """Forget the latest of too many slices whose lateness would be observed some day."""
-        for follower in self._followers.values():
-            del follower.partition.waiting[WAITING_KEPT:]
+    def _partitions(self) -> list[Partition]:
+        return [each.partition for each in self._followers.values()]
 
     def _look_soon(self) -> None:
         self._next_look = 0.0
@@ -384,39 +342,3 @@ class Publisher:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-    # What people see.
-
-    def _complain(self, error: BaseException) -> None:
-        """Say what is wrong, once for as long as it stays the same."""
-        self._metrics.set("ltv_redis_up", 0)
-        said = sentence(error, self._shown_url)
-        if said != self._complained:
-            log.warning("redis is in trouble; scores wait", trouble=said, customers=self.backlog)
-        self._complained = said
-
-    def _healthy(self) -> None:
-        """Redis takes what we write."""
-        self._metrics.set("ltv_redis_up", 1)
-        self._pause = RETRY_SECONDS[0]
-        if self._complained:
-            log.info("redis is back", customers=self.backlog)
-        self._complained = ""
-
-    def _observe(self, waiting: list[Waiting]) -> None:
-        """Lateness of whole slices, from their oldest record."""
-        now = time.time()
-        for each in waiting:
-            if each.oldest_timestamp_ms >= 0:
-                late = max(0.0, now - each.oldest_timestamp_ms / 1000)
-                self._metrics.observe("ltv_event_to_redis_seconds", late, each.events)
-
-    def _age_of_newest(self) -> float:
-        """Age of the newest event in the last slice folded; 0 where nothing waits."""
-        newest = [
-            each.partition.waiting[-1].newest_timestamp_ms
-            for each in self._followers.values()
-            if each.partition.waiting
-        ]
-        latest = max(newest, default=-1)  # -1: a record without a timestamp
-        return max(0.0, time.time() - latest / 1000) if latest >= 0 else 0.0
