@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,8 +50,12 @@ def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def stages(broker: Broker, shared_valkey: Valkey, tmp_path: Path) -> Stages:
+def stages(
+    broker: Broker, shared_valkey: Valkey, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> Stages:
     """Opens stages on the shared servers."""
+    # The test's own clients complain loudly of what the test does to their broker.
+    caplog.set_level(logging.CRITICAL, "aiokafka")
     return Stages(broker, shared_valkey, tmp_path, int(os.environ.get("SEED", SEED)))
 
 

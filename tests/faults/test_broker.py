@@ -15,6 +15,7 @@ from tests.rig.script import (
     kafka_start,
     keep_running,
     ready,
+    reread,
     start,
 )
 from tests.rig.servers import Broker
@@ -66,5 +67,6 @@ async def test_a_killed_broker_comes_back_and_nothing_is_lost(
                     ready(seconds=60.0),
                     folded(1_000),
                     enough(),
+                    reread(),
                 ]
             )

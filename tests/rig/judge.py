@@ -21,6 +21,7 @@ from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
 from stream_app.wire.state import decode
 from tests.core.naive import Facts, fact_fields
+from tests.core.naive_decoder import RawRecord
 from tests.ledger import Ledger, Place
 from tests.rig.waiting import eventually
 
@@ -128,6 +129,30 @@ class Judge:
         watermark = self.views[number].watermark
         source = watermark.sources.get(self._topics[role]) if watermark else None
         return source.next_offset if source else 0
+
+    async def reread(self) -> int:
+        """Enter what lies in the topics and nobody acknowledged; how many records that were.
+
+        A producer that loses its broker sends again, and both copies may be in the log.  What was
+        acknowledged must be there as it was sent: else the broker lost it, and nobody else.
+        """
+        roles = {topic: role for role, topic in self._topics.items()}
+        places = [TopicPartition(topic, number) for topic in roles for number in self.views]
+        starts, ends = await self._log.starts(places), await self._log.ends(places)
+        known = dict(self._ledger.records)
+        before = len(known)
+        async for place, records, _ in self._log.read(starts, ends):
+            for record in records:
+                role = roles[place.topic]
+                sent = known.pop(Place(role, place.partition, record.offset), None)
+                if sent is None:
+                    headers = tuple(record.headers)
+                    raw = RawRecord(role, record.key, record.value, record.timestamp, headers)
+                    self._ledger.add(raw, place.partition, record.offset)
+                else:
+                    assert (sent.key, sent.value) == (record.key, record.value)
+        assert not known, f"the broker lost {len(known)} records that it had acknowledged"
+        return len(self._ledger.records) - before
 
     # -- the verdict ---------------------------------------------------------------------------
 

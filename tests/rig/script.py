@@ -82,6 +82,12 @@ async def end(stage: Stage) -> None:
 
 
 @step
+async def reread(stage: Stage) -> None:
+    """Enter in the ledger what the load sent a second time while the broker was away."""
+    await stage.judge.reread()
+
+
+@step
 async def drain(stage: Stage) -> None:
     """Wait until all that was sent is in the state and in Redis."""
     await stage.drain()
