@@ -18,7 +18,7 @@ import structlog
 
 from stream_app import failpoints
 from stream_app.core.customer import Customer
-from stream_app.errors import Deposed
+from stream_app.errors import ChangelogFault, Deposed
 from stream_app.metrics import Metrics
 from stream_app.wire import state
 from stream_app.wire.changelog import (
@@ -168,7 +168,12 @@ class Appender:
             offset = await acknowledged(future, topic, partition.number)
             failpoints.hit("after_append")
             foreign: list[bytes] = []
-            if offset != partition.next_offset:
+            if offset < partition.next_offset:
+                raise ChangelogFault(
+                    f"a batch for {topic} partition {partition.number} landed at offset {offset}, "
+                    f"but {partition.next_offset} had been acknowledged: the broker lost records"
+                )
+            if offset > partition.next_offset:
                 foreign = await self.foreign_keys(offset)
             self._acknowledge(append, offset)
             if foreign:

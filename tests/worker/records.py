@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from stream_app.core.customer import Customer
+from stream_app.core.events import Purchase
 from stream_app.settings import Settings
 from stream_app.settings.load import load
 from stream_app.wire.record import Record
@@ -60,3 +62,12 @@ def spoilt(offset: int, customer_id: str = "c-1", value: bytes | None = b"not js
 def folded(into: Partition, *records: Record) -> Folded:
     """Fold one slice of purchases."""
     return fold(into, TOPIC, records, trusting())
+
+
+def daily(days: int) -> Customer:
+    """Somebody who bought on each of so many days, always a little."""
+    customer = Customer()
+    for day in range(days):
+        name = f"e-{day}-of-many"
+        customer.apply(Purchase("c", name, name, day * 86_400_000_000, day, "USD", 1, 1))
+    return customer

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.worker.coalescing import Coalescing
+from stream_app.worker.publishing.coalescing import Coalescing
 
 RULE = Coalescing(spacing_seconds=0.005, most_seconds=2.0, share=0.1, most_customers=1000)
 
