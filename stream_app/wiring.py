@@ -30,15 +30,15 @@ from stream_app.worker.agent import Agent
 from stream_app.worker.app import LtvApp, connect, new_app
 from stream_app.worker.audit import Audit
 from stream_app.worker.changelog import Changelog
-from stream_app.worker.coalescing import Coalescing
 from stream_app.worker.fate import Fate
 from stream_app.worker.fold import Rules
 from stream_app.worker.http import HttpServer
 from stream_app.worker.letters import Letters
 from stream_app.worker.model_source import ModelSource
 from stream_app.worker.partitions import Partitions
-from stream_app.worker.publisher import Options, Publisher
-from stream_app.worker.scoring import AsOf, Scoring
+from stream_app.worker.publishing.coalescing import Coalescing
+from stream_app.worker.publishing.publisher import Options, Publisher
+from stream_app.worker.publishing.scoring import AsOf, Scoring
 from stream_app.worker.source import Sources
 
 

