@@ -1,6 +1,6 @@
 """`make bench`: measure, print, append to results.csv.
 
-    python -m tests.bench [throughput] [latency] [recovery]     all of them when none is named
+python -m tests.bench [throughput] [latency] [recovery]     all of them when none is named
 """
 
 from __future__ import annotations

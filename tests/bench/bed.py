@@ -13,9 +13,11 @@ import aiohttp
 import psutil
 from redis.asyncio import Redis
 
+from stream_app.core.models.published import CDNOW
 from stream_app.dev.stack import Stack
 from stream_app.settings import Settings, load
 from stream_app.stores.topics import ensure_topics
+from stream_app.wire.models import parameters_to_json
 from tests.rig.worker import Worker
 
 PATIENCE_SECONDS = 900.0
@@ -28,6 +30,8 @@ class Bed:
         self.stack = stack
         self.directory = directory
         self._workers = 0
+        self.model_file = directory / "model.json"
+        self.model_file.write_bytes(parameters_to_json(CDNOW))
 
     def variables(self, **more: str) -> dict[str, str]:
         """Variables without their prefix, as the worker gets them."""

@@ -42,8 +42,10 @@ def keep(figures: list[Figure]) -> None:
             rows.writerow(COLUMNS)
         for one in figures:
             rows.writerow(
-                (_date(), _commit(), _machine(), one.name, f"{one.value:.4g}", one.unit)
-                + (one.target, one.note)
+                (
+                    *(_date(), _commit(), _machine()),
+                    *(one.name, f"{one.value:.4g}", one.unit, one.target, one.note),
+                )
             )
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import faust
 import redis.asyncio
+from faust.types import StreamT
 
 
 class Purchase(faust.Record, serializer="json"):
@@ -32,7 +34,7 @@ def app(brokers: str, redis_url: str, topic: str, partitions: int, events: int) 
         web_enabled=False,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
-        datadir="/tmp/textbook-faust",  # noqa: S108 -- Faust wants one; nothing is kept there
+        datadir="/tmp/textbook-faust",
     )
     purchases = faust_app.topic(topic, value_type=Purchase)
     orders = faust_app.Table("orders", default=int, partitions=partitions)
@@ -41,7 +43,7 @@ def app(brokers: str, redis_url: str, topic: str, partitions: int, events: int) 
     seen = 0
 
     @faust_app.agent(purchases)
-    async def count(stream: faust.Stream[Purchase]) -> None:
+    async def count(stream: StreamT[Any]) -> None:
         nonlocal seen
         async for purchase in stream:
             who = purchase.customer_id

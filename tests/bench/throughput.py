@@ -27,7 +27,7 @@ async def full_work(bed: Bed) -> list[Figure]:
         if number == 1:
             sent = await send(bed.stack.brokers, "purchases", 8, purchases(EVENTS, CUSTOMERS))
             assert sent == EVENTS
-        async with bed.worker(bed.variables(**own, MODEL_FILE="published")) as worker:
+        async with bed.worker(bed.variables(**own, MODEL_FILE=str(bed.model_file))) as worker:
             # Ready after about half a second; what it has folded by then counts as well.
             exact = await until_published(worker, EVENTS)
             cpu.append(cpu_seconds(worker.pid) / EVENTS * 1e6)
@@ -47,9 +47,7 @@ async def textbook(bed: Bed, ours_us: float) -> list[Figure]:
     log = bed.directory / "textbook.log"
     command = [sys.executable, "-m", "tests.bench.textbook", bed.stack.brokers]
     variables = ["/usr/bin/env", f"EVENTS={TEXTBOOK_EVENTS}"]
-    child = Child(
-        "textbook", [*variables, *command, bed.stack.redis_url, topic, "8"], log
-    )
+    child = Child("textbook", [*variables, *command, bed.stack.redis_url, topic, "8"], log)
     try:
         began = time.monotonic()
         while "done" not in log.read_text():
@@ -62,7 +60,9 @@ async def textbook(bed: Bed, ours_us: float) -> list[Figure]:
     note = f"{TEXTBOOK_EVENTS:,} events, count and sum only"
     return [
         Figure("textbook Faust app, CPU", cpu, "us an event", "", note),
-        Figure("textbook's CPU over ours", cpu / ours_us, "times", ">= 30", "same broker, same run"),
+        Figure(
+            "textbook's CPU over ours", cpu / ours_us, "times", ">= 30", "same broker, same run"
+        ),
     ]
 
 
@@ -70,5 +70,3 @@ async def run(bed: Bed) -> list[Figure]:
     """Both."""
     figures = await full_work(bed)
     return figures + await textbook(bed, figures[0].value)
-
-

@@ -1,1 +1,1 @@
-"""Redis as a follower of the changelog: what is dirty is scored, written under guard, and counted."""
+"""Redis as a follower of the changelog: what is dirty is scored and written under guard."""
