@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.proxy import PRODUCE, Rule, Trouble, kafka_proxy
+from tests.rig.proxy import FETCH, OFFSET_COMMIT, PRODUCE, Rule, Trouble, kafka_proxy
 from tests.rig.script import (
     begin,
     enough,
@@ -44,6 +44,36 @@ async def test_an_append_whose_answer_is_lost_loses_and_doubles_nothing(
         )
         await eventually(lambda: lost.struck == 3, "three answers are lost")
         await stage.play([folded(1_500), enough()])
+
+
+CODES = {
+    PRODUCE: (6, 7, 10, 19, 20, 29, 45, 46),
+    OFFSET_COMMIT: (16, 22, 25, 27),
+    FETCH: (1, 6),
+}
+"""Error codes a broker may answer with, by API: https://kafka.apache.org/protocol#protocol_error_codes"""
+
+
+@pytest.mark.parametrize("api", CODES, ids=["produce", "offset commit", "fetch"])
+async def test_no_error_code_of_the_broker_loses_or_doubles_anything(
+    stages: Stages, api: int
+) -> None:
+    """Some are survived, some end the worker with 1; what it holds is right in any case."""
+    broker = stages.broker
+    async with (
+        kafka_proxy(broker.proxy_port, broker.behind_proxy) as proxy,
+        stages.open(SLICE_RECORDS="50", SESSION_SECONDS="2", REQUEST_SECONDS="5") as stage,
+    ):
+        name = stage.settings.changelog_topic if api == PRODUCE else ""
+        stage.variables["BROKERS"] = broker.proxied
+        await stage.play(
+            [start(), keep_running(), begin(1_000_000, rate=500), folded(500)], judged=False
+        )
+        for code in CODES[api]:
+            error = proxy.add(Rule(api, Trouble.ERROR, topic=name, code=code, times=1))
+            await eventually(lambda rule=error: rule.struck == 1, f"error {code} strikes")
+            await stage.play([folded(500)], judged=False)
+        await stage.play([enough()])
 
 
 async def test_a_killed_broker_comes_back_and_nothing_is_lost(

@@ -31,7 +31,7 @@ async def test_ten_kills_at_random_moments_under_load_lose_and_double_nothing(
     stages: Stages,
 ) -> None:
     async with stages.open(SLICE_RECORDS="200", SESSION_SECONDS="2") as stage:
-        cycle = [kill9(after=3_000), restart()]
+        cycle = [kill9(after=2_000), restart()]
         await stage.play([start(), begin(1_000_000, rate=1_000), *(cycle * KILLS), enough()])
         assert sum(worker.exit_code == -9 for worker in stage.ended) == KILLS
 
@@ -40,8 +40,8 @@ AT = {
     "after_fold": 9,
     "before_append": 20,
     "after_append": 20,
-    "mid_redis_write": 9,
-    "after_redis": 9,
+    "mid_redis_write": 4,
+    "after_redis": 3,
     "during_commit": 2,
 }
 """Failpoints that a worker under load passes, with the hit at which it dies."""

@@ -7,8 +7,10 @@ is flushed.  A test that kills or empties a server brings one along.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -92,6 +94,8 @@ class Stage:
         self.watcher: Watcher
         self.workers: dict[str, Worker] = {}
         self.ended: list[Worker] = []
+        self.told: list[str] = []
+        """The steps taken, with their durations."""
         self.background: asyncio.Task[None] | None = None
         self.supervisors: dict[str, asyncio.Task[None]] = {}
         self.judges_redis = _publishes()
@@ -128,9 +132,13 @@ class Stage:
     async def play(self, script: Sequence[Step], *, judged: bool = True) -> None:
         """Act step by step, then drain and judge; what fails says how to repeat it."""
         done = 0
+        clock = asyncio.get_running_loop().time
+        self.told += ["", f"{self.directory.name}, seed {self.seed}:"]
         try:
             for step in script:
+                began = clock()
                 await step.act(self)
+                self.told.append(f"{clock() - began:7.2f} s  {step}")
                 done += 1
             if judged:
                 await self.judged()
@@ -223,3 +231,5 @@ def _end_all(stage: Stage) -> None:
         worker.end()
     if stage.background is not None:
         stage.background.cancel()
+    if "RIG_TELLS" in os.environ:
+        sys.stderr.write("\n".join([*stage.told, ""]))
