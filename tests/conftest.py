@@ -10,7 +10,6 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from stream_app.dev.stack import Stack
 from stream_app.dev.valkey import Valkey
 from tests.rig.servers import Broker
 from tests.rig.stage import Stages
@@ -22,7 +21,7 @@ hypothesis.settings.load_profile("house")
 SEED = 7
 """Of everything random in a test; the variable SEED chooses another."""
 
-SERVERS = ("broker", "shared_valkey", "stages", "stack", "brokers", "redis_url")
+SERVERS = ("broker", "shared_valkey", "stages", "brokers", "redis_url")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -60,19 +59,12 @@ def stages(
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Both servers, shared by the whole run: take topics and a key prefix of your own."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
-        yield running
+def brokers(broker: Broker) -> str:
+    """``host:port`` of the shared Kafka: take topics of your own."""
+    return broker.direct
 
 
 @pytest.fixture(scope="session")
-def brokers(stack: Stack) -> str:
-    """``host:port`` of the shared Kafka."""
-    return stack.brokers
-
-
-@pytest.fixture(scope="session")
-def redis_url(stack: Stack) -> str:
-    """URL of the shared Valkey."""
-    return stack.redis_url
+def redis_url(shared_valkey: Valkey) -> str:
+    """URL of the shared Valkey: take a key prefix of your own."""
+    return shared_valkey.url

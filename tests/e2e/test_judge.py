@@ -10,9 +10,10 @@ from aiokafka import AIOKafkaProducer
 from tests.core.naive_decoder import RawRecord
 from tests.generate import Shape
 from tests.ledger import Place
-from tests.rig.judge import Judge, Verdict
+from tests.rig.judge import Judge
 from tests.rig.script import feed, start
 from tests.rig.stage import Stage, Stages
+from tests.rig.verdict import Verdict
 from tests.rig.waiting import eventually
 from tests.rig.watcher import Watcher
 

@@ -9,7 +9,6 @@ shows even where its identity was recognised.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import redis
@@ -20,46 +19,13 @@ from stream_app.jobs.changelog_reader import ChangelogView, read_on
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
 from stream_app.wire.state import decode
-from tests.core.naive import Facts, fact_fields
+from tests.core.naive import Facts
 from tests.core.naive_decoder import RawRecord
 from tests.ledger import Ledger, Place
+from tests.rig.hashes import behind, judge_hashes, key_of
+from tests.rig.letters import Origin, judge_letters, read_letters
+from tests.rig.verdict import SHOWN, Verdict
 from tests.rig.waiting import eventually
-
-FACTS = (
-    *("rev", "currency", "revenue", "orders", "aov", "first_order", "last_order", "signup"),
-    *("cohort", "channel", "frequency", "recency", "repeat_gross", "monetary"),
-)
-"""The fields of a hash that follow from the facts alone."""
-
-SHOWN = 5
-"""How many differences of a kind are spelt out."""
-
-
-@dataclass
-class Verdict:
-    """What was found wrong; `clean` where nothing was."""
-
-    lost: int = 0
-    double: int = 0
-    customers: int = 0
-    records: int = 0
-    differences: list[str] = field(default_factory=list)
-
-    @property
-    def clean(self) -> bool:
-        """Whether everything is as it must be."""
-        return not (self.lost or self.double or self.differences)
-
-    def differs(self, words: str) -> None:
-        """Note a difference."""
-        self.differences.append(words)
-
-    def __str__(self) -> str:
-        said = [f"lost={self.lost} double={self.double} in {self.records} records"]
-        said += [f"  {one}" for one in self.differences[: 4 * SHOWN]]
-        if len(self.differences) > 4 * SHOWN:
-            said.append(f"  and {len(self.differences) - 4 * SHOWN} more differences")
-        return "\n".join(said)
 
 
 class Judge:
@@ -164,9 +130,11 @@ class Judge:
         verdict.customers = len(expected)
         self._judge_counts(verdict)
         self._judge_state(verdict, expected)
-        self._judge_letters(verdict, await self._letters())
+        topic, partitions = self._settings.topic_dead_letters, self._settings.partitions
+        letters = await read_letters(self._log, topic, partitions)
+        judge_letters(verdict, letters, self._refused())
         if store is not None:
-            self._judge_redis(verdict, store, expected)
+            judge_hashes(verdict, store, self._settings, expected)
         return verdict
 
     def _judge_counts(self, verdict: Verdict) -> None:
@@ -206,119 +174,40 @@ class Judge:
         for view in self.views.values():
             yield from view.customers.items()
 
-    async def _letters(self) -> dict[tuple[str, int, int], list[Any]]:
-        """Every record of the dead letters' topic, by the place it says it came from."""
-        topic = self._settings.topic_dead_letters
-        places = [TopicPartition(topic, number) for number in self.views]
-        starts, ends = await self._log.starts(places), await self._log.ends(places)
-        found: dict[tuple[str, int, int], list[Any]] = {}
-        async for _, records, _ in self._log.read(starts, ends):
-            for record in records:
-                said = dict(record.headers)
-                where = (
-                    said["ltv-topic"].decode(),
-                    int(said["ltv-partition"]),
-                    int(said["ltv-offset"]),
-                )
-                found.setdefault(where, []).append(record)
-        return found
-
-    def _judge_letters(
-        self, verdict: Verdict, found: Mapping[tuple[str, int, int], list[Any]]
-    ) -> None:
-        expected = {
-            (self._topics[place.role], place.partition, place.offset): (place, reason)
+    def _refused(self) -> dict[Origin, tuple[RawRecord, str]]:
+        """The records that must be dead letters, and why."""
+        return {
+            (self._topics[place.role], place.partition, place.offset): (
+                self._ledger.records[place],
+                reason,
+            )
             for place, reason in self._ledger.dead_letters().items()
         }
-        for where in sorted(found.keys() - expected.keys()):
-            verdict.differs(f"dead letter of {where}: its record is good")
-        for where, (place, reason) in expected.items():
-            if where not in found:
-                verdict.differs(f"dead letter of {where} is missing: {reason}")
-            for letter in found.get(where, ()):
-                for words in self._letter_differs(letter, place, reason):
-                    verdict.differs(f"dead letter of {where}: {words}")
-
-    def _letter_differs(self, letter: Any, place: Place, reason: str) -> Iterator[str]:
-        raw = self._ledger.records[place]
-        said = dict(letter.headers)
-        if said["ltv-reason"] != reason.encode():
-            yield f"says {said['ltv-reason']!r}, expected {reason}"
-        if (letter.key, letter.value) != (raw.key, raw.value):
-            yield "its key or value was touched"
-        if tuple(letter.headers[: len(raw.headers)]) != tuple(raw.headers):
-            yield "its own headers were touched"
-        detail = said["ltv-detail"].decode()
-        if not detail or "\n" in detail:
-            yield f"its detail is not one line: {detail!r}"
-
-    # -- Redis ---------------------------------------------------------------------------------
 
     async def published(
         self, store: redis.Redis, seconds: float, meanwhile: Callable[[], None]
     ) -> None:
         """Wait until every hash shows its customer's newest version; see `drained`."""
-
-        def behind() -> list[str]:
-            versions = dict(self._versions())
-            return [
-                f"{key!r} shows {shown}, the state is at {versions[key][0]}"
-                for key, shown in self._shown(store, list(versions)).items()
-                if shown != versions[key][0]
-            ]
+        late: list[str] = []
 
         async def is_published() -> bool:
             await self.look()
-            if not behind():
-                return True
-            meanwhile()
-            return False
+            positions = {key.decode(): pos for key, (pos, _) in self._versions()}
+            late[:] = behind(store, self._settings, positions)
+            if late:
+                meanwhile()
+            return not late
 
         await eventually(
             is_published,
-            lambda: f"Redis shows the state; {len(late := behind())} behind: {late[:SHOWN]}",
+            lambda: f"Redis shows the state; {len(late)} behind: {late[:SHOWN]}",
             seconds,
             every_seconds=0.1,
         )
 
-    def _shown(self, store: redis.Redis, keys: list[bytes]) -> dict[bytes, int | None]:
-        try:
-            with store.pipeline(transaction=False) as pipe:
-                for key in keys:
-                    pipe.hget(self.key_of(key.decode()), "pos")
-                answers = pipe.execute()
-        except redis.RedisError:
-            return dict.fromkeys(keys)
-        return {
-            key: None if pos is None else int(pos) for key, pos in zip(keys, answers, strict=True)
-        }
-
     def key_of(self, customer: str) -> str:
         """Where a customer's hash is."""
-        return f"{self._settings.key_prefix}{{{customer}}}"
-
-    def _judge_redis(
-        self, verdict: Verdict, store: redis.Redis, expected: Mapping[str, Facts]
-    ) -> None:
-        customers = sorted(expected)
-        with store.pipeline(transaction=False) as pipe:
-            for customer in customers:
-                pipe.hgetall(self.key_of(customer))
-            answers = pipe.execute()
-        zone, currency = self._settings.time_zone, self._settings.currency
-        for customer, answer in zip(customers, answers, strict=True):
-            found = {name.decode(): value.decode() for name, value in answer.items()}
-            wanted = fact_fields(expected[customer], time_zone=zone, currency=currency)
-            for name in FACTS:
-                if found.get(name) != wanted.get(name):
-                    verdict.differs(
-                        f"hash of {customer}: {name} is {found.get(name)!r},"
-                        f" expected {wanted.get(name)!r}"
-                    )
-        known = {self.key_of(customer).encode() for customer in customers}
-        for key in store.scan_iter(match=f"{self._settings.key_prefix}{{*", count=5_000):
-            if key not in known:
-                verdict.differs(f"Redis has {key!r}, a customer whom nobody sent")
+        return key_of(self._settings, customer)
 
 
 def differing(found: Customer, wanted: Facts) -> Iterator[tuple[str, str]]:

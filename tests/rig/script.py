@@ -225,8 +225,8 @@ async def settles(stage: Stage, name: str) -> None:
         if worker.exit_code is not None:
             assert worker.exit_code == 1, f"{name}: {worker.exit_code}. {worker.last_words}"
             return True
-        held = [await one.owns() for one in (worker, *others)]
-        return len(set(chain(*held))) == len(list(chain(*held))) and await worker.is_ready()
+        held = list(chain(*[await one.owns() for one in (worker, *others)]))
+        return len(set(held)) == len(held) and await worker.answers_ready()
 
     await eventually(settled, lambda: f"{name} settles. {worker.last_words}")
 

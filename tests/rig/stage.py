@@ -23,10 +23,11 @@ from stream_app.settings import load as load_settings
 from tests.core.naive_decoder import RawRecord
 from tests.generate import Shape, generate
 from tests.ledger import Ledger
-from tests.rig.judge import Judge, Verdict
+from tests.rig.judge import Judge
 from tests.rig.kafka_admin import make_topics
 from tests.rig.load import Load
 from tests.rig.servers import Broker
+from tests.rig.verdict import Verdict
 from tests.rig.waiting import PATIENCE_SECONDS
 from tests.rig.watcher import Watcher
 from tests.rig.worker import Worker
@@ -40,12 +41,6 @@ SESSION_SECONDS = 3
 """LTV_SESSION_SECONDS of the workers, unless a test says otherwise."""
 WATCHED = 40
 """Customers whose hashes are looked at all the time."""
-
-
-def _publishes() -> bool:
-    """Whether a worker publishes to Redis at all."""
-    wiring = Path(__file__).parents[2] / "stream_app" / "wiring.py"
-    return "worker.publisher" in wiring.read_text()
 
 
 class Stage:
@@ -98,7 +93,6 @@ class Stage:
         """The steps taken, with their durations."""
         self.background: asyncio.Task[None] | None = None
         self.supervisors: dict[str, asyncio.Task[None]] = {}
-        self.judges_redis = _publishes()
 
     @property
     def worker(self) -> Worker:
@@ -157,8 +151,7 @@ class Stage:
     async def drain(self, seconds: float = 2 * PATIENCE_SECONDS) -> None:
         """Wait until all that was acknowledged is in the state, and in Redis."""
         await self.judge.drained(seconds, self.demand_worker)
-        if self.judges_redis:
-            await self.judge.published(self.store, seconds, self.demand_worker)
+        await self.judge.published(self.store, seconds, self.demand_worker)
 
     async def judged(self) -> Verdict:
         """Drain and judge; AssertionError unless nothing was lost, doubled or differs."""
@@ -168,9 +161,13 @@ class Stage:
         for supervisor in self.supervisors.values():
             if supervisor.done():
                 supervisor.result()
-        verdict = await self.judge.judge(self.store if self.judges_redis else None)
+        verdict = await self.judge.judge(self.store)
         assert verdict.clean, str(verdict)
         assert not self.watcher.regressions, self.watcher.regressions[:5]
+        for worker in self.workers.values():
+            if worker.exit_code is None:
+                assert await worker.total("ltv_state_imbalance_minor") == 0
+                assert await worker.total("ltv_cohort_imbalance_minor") == 0
         return verdict
 
 

@@ -106,6 +106,10 @@ class Worker:
         """Whether it is ready now; a worker that ended is an error."""
         if self.exit_code is not None:
             raise AssertionError(f"{self.name} ended with {self.exit_code}. {self.last_words}")
+        return await self.answers_ready()
+
+    async def answers_ready(self) -> bool:
+        """Whether it is there and ready."""
         answer = await self._get("/readyz")
         return answer is not None and answer[0] == 200
 
