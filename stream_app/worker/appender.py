@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import structlog
@@ -58,7 +59,7 @@ class Append:
     @property
     def size(self) -> int:
         """Bytes of keys and values."""
-        return sum(len(key) + len(value) for key, value in self.entries)
+        return sum(map(len, chain.from_iterable(self.entries)))
 
 
 class Appender:
@@ -143,8 +144,8 @@ class Appender:
     ) -> Append:
         partition = self.partition
         epoch = partition.epoch
-        encode = state.encode
-        entries = [(key, encode_value(epoch, encode(one))) for key, one in changed.items()]
+        head, encode = encode_value(epoch, b""), state.encode
+        entries = [(key, head + encode(one)) for key, one in changed.items()]
         body = encode_watermark(partition.watermark)
         entries.append((WATERMARK_KEY, encode_value(epoch, body)))
         positions = {

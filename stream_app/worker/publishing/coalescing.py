@@ -3,7 +3,7 @@
 Redis is the wall: writing a customer costs it ten times what folding an event costs us. A customer
 that changes twice while it waits is written once, so waiting saves work; it also makes a score
 late. When the worker follows live events it waits a few milliseconds; when it works through a
-backlog the scores are late anyway, and waiting another tenth of that lateness is hardly noticed.
+backlog the scores are late anyway, and waiting another fifth of that lateness is hardly noticed.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Coalescing:
 
     spacing_seconds: float = 0.005
     """Between the starts of two flushes, at least. A flush costs about 1 ms however small it is."""
-    most_seconds: float = 5.0
+    most_seconds: float = 10.0
     """The longest wait, however far behind we are."""
-    share: float = 0.1
+    share: float = 0.2
     """What part of the lateness may be added by waiting."""
     most_customers: int = 200_000
     """This many are written at once: the versions that wait are held in memory twice."""
@@ -35,7 +35,7 @@ class Coalescing:
         >>> Coalescing().wait_seconds(customers=3, behind_seconds=0.02, since_flush_seconds=1.0)
         0.0
         >>> Coalescing().wait_seconds(customers=3, behind_seconds=600, since_flush_seconds=0.5)
-        4.5
+        9.5
         """
         if customers == 0:
             return inf
