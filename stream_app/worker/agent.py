@@ -67,6 +67,8 @@ class Agent:
         if appender is None:
             raise ChainBroken(f"a slice of {topic} partition {number} came without the partition")
         records = self._chained(part, topic, appender)
+        if not records:
+            event.ack()  # all of it is in the state; Faust would wait for it at the next rebalance
         while records:
             await appender.ready()
             began = time.perf_counter()

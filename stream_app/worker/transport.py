@@ -78,6 +78,25 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         strategy = OffsetResetStrategy.NONE if forbidden else OffsetResetStrategy.EARLIEST
         self._ensure_consumer()._fetcher._default_reset_strategy = strategy
 
+    def positions(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Where the consumer stands, as seen from outside its thread; unknown ones are absent.
+
+        At a moment when a fetch found nothing this means 'everything before was handed on'.
+        """
+        consumer = self._consumer
+        subscription = consumer._subscription.subscription if consumer is not None else None
+        if subscription is None or subscription.assignment is None:
+            return {}
+        states = {
+            tp: subscription.assignment.state_value(TopicPartition(tp.topic, tp.partition))
+            for tp in tps
+        }
+        return {
+            tp: state._position
+            for tp, state in states.items()
+            if state is not None and state.has_valid_position
+        }
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit for whoever looks at lag; nothing depends on it, so nothing ends for it."""
         partitions = {
@@ -141,11 +160,15 @@ class Consumer(driver.Consumer):
         if self.should_stop or fetched is None:
             return
         if not fetched:
-            self._note_idle()
+            if self._seeks == seeks:  # else the consumer may not have been sought back yet
+                self._idle.update(self.thread.positions(self._chain))
             return
         pending = {tp: cut(list(records), self.settings) for tp, records in fetched.items()}
         while pending:
             for tp in list(pending):
+                while self._waiting_bytes > BACKLOG_BYTES and self.flow_active:
+                    await self.sleep(0.01)
+                # Looked at after every wait: a rebalance may have come and gone meanwhile.
                 if (
                     not self.flow_active
                     or self._seeks != seeks
@@ -157,8 +180,6 @@ class Consumer(driver.Consumer):
                 records, size = pending[tp].pop(0)
                 if not pending[tp]:
                     del pending[tp]
-                while self._waiting_bytes > BACKLOG_BYTES and self.flow_active:
-                    await self.sleep(0.01)
                 yield tp, self._message(tp, records, size)
 
     def _message(self, tp: TP, records: Sequence[Any], size: int) -> ConsumerMessage:
@@ -243,20 +264,6 @@ class Consumer(driver.Consumer):
     def idle_position(self, topic: str, number: int) -> int:
         """Where reading stood when nothing was left to hand on; 0 before that was seen."""
         return self._idle.get(TP(topic, number), 0)
-
-    def _note_idle(self) -> None:
-        """Remember where the consumer stands at a moment when nothing is between it and us.
-
-        Only then does its position mean 'everything before was handed on'.
-        """
-        consumer = self.thread._consumer
-        subscription = consumer._subscription.subscription if consumer is not None else None
-        if subscription is None or subscription.assignment is None:
-            return
-        for tp in self._chain:
-            state = subscription.assignment.state_value(TopicPartition(tp.topic, tp.partition))
-            if state is not None and state.has_valid_position:
-                self._idle[tp] = state._position
 
     def _should_commit(self, tp: TP, offset: int) -> bool:
         return offset != self._committed_offset[tp]
