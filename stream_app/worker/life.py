@@ -48,7 +48,6 @@ async def _live(settings: Settings, build: Callable[[], Worker]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    await _check_topics(settings)
     worker = build()
     url = await worker.http.start()
     log.info("worker starts", group=settings.group, brokers=settings.brokers, http=url)
@@ -84,7 +83,8 @@ async def _hand_over(worker: Worker, fault: asyncio.Future[BaseException]) -> No
 
 
 async def _start(worker: Worker) -> None:
-    """Connect the readers, find the model, start Faust, hand its producer to those who append."""
+    """Check the topics, connect, find the model, start Faust and all that works beside it."""
+    await _check_topics(worker.settings)
     for reader in worker.readers:
         await reader.start()
     await worker.models.first()
@@ -105,7 +105,8 @@ async def _start(worker: Worker) -> None:
 
 async def _stop(worker: Worker) -> None:
     """Hand over: slices in flight acknowledged, offsets committed, scores published, group left."""
-    await worker.app.stop()
+    if worker.app.started:
+        await worker.app.stop()
     await worker.publisher.stop()
     worker.partitions.stop()
     for reader in worker.readers:
