@@ -17,6 +17,9 @@ BATCH_BYTES: Final = 512 << 10
 """Letters go in batches of about this size, so that a broker's limit for one record, which is
 a limit for a batch too, is reached only by a record that nearly has that size itself."""
 
+HEADERS_BYTES: Final = 1 << 10
+"""What our own headers and Kafka's lengths take at most: a topic's name and a detail are short."""
+
 Letter = tuple[Any, Any]
 """A refused consumer record and its refusal."""
 
@@ -52,12 +55,14 @@ class Letters:
         assert self.producer is not None
         batch = self.producer.create_batch()
         for record, refusal in letters:
-            batch.append(
+            added = batch.append(
                 timestamp=now_ms(),
                 key=record.key,
                 value=record.value,
                 headers=dead_letter.headers(record, refusal),
             )
+            if added is None:  # never left out in silence
+                raise Fault(f"a batch of dead letters for {self._topic} is full")
         batch.close()
         return batch
 
@@ -66,7 +71,8 @@ def parts(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
     """Cut letters into batches; one that is larger than a batch goes alone."""
     start = size = 0
     for index, (record, _) in enumerate(letters):
-        own = len(record.key or b"") + len(record.value or b"") + 512
+        own = len(record.key or b"") + len(record.value or b"") + HEADERS_BYTES
+        own += sum(len(name.encode()) + len(value or b"") + 8 for name, value in record.headers)
         if index > start and size + own > BATCH_BYTES:
             yield letters[start:index]
             start, size = index, 0
