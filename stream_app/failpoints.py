@@ -43,7 +43,11 @@ def arm(text: str) -> None:
         return
     name, _, rest = text.partition(":")
     hit_number, _, action = rest.partition(":")
-    if name not in NAMES or not (hit_number or "1").isdigit() or (action or "kill") not in _SIGNALS:
+    if (
+        name not in NAMES
+        or not (hit_number or "1").isdecimal()
+        or (action or "kill") not in _SIGNALS
+    ):
         raise ConfigurationError(
             f"LTV_FAILPOINT={text!r} is not name[:hit[:kill|stop]]; names: {', '.join(NAMES)}"
         )

@@ -41,6 +41,9 @@ from stream_app.worker.publishing.publisher import Options, Publisher
 from stream_app.worker.publishing.scoring import AsOf, Scoring
 from stream_app.worker.source import Sources
 
+FOLDED_A_SECOND = 50_000
+"""About what one core folds: turns a backlog in records into one in seconds."""
+
 
 @dataclass
 class Worker:
@@ -75,7 +78,7 @@ def build(settings: Settings) -> Worker:
     changelog = Changelog(settings, changelog_reader)
     letters = Letters(settings.topic_dead_letters)
     sources = Sources(settings, source_reader, nothing_yet(settings))
-    publisher = new_publisher(settings, metrics)
+    publisher = new_publisher(settings, metrics, app)
     partitions = Partitions(
         settings, changelog, sources, app.committed, letters.send, publisher, metrics, fate
     )
@@ -140,7 +143,7 @@ def nothing_yet(settings: Settings) -> Watermark:
     )
 
 
-def new_publisher(settings: Settings, metrics: Metrics) -> Publisher:
+def new_publisher(settings: Settings, metrics: Metrics, app: LtvApp) -> Publisher:
     """The publisher, with how it scores and where it writes."""
     return Publisher(
         address(settings.redis_url),
@@ -155,6 +158,7 @@ def new_publisher(settings: Settings, metrics: Metrics) -> Publisher:
             refresh_seconds=settings.refresh_hours * 3600,
             coalescing=Coalescing(spacing_seconds=settings.publish_interval),
         ),
+        behind_seconds=lambda: app.records_behind() / FOLDED_A_SECOND,
     )
 
 

@@ -68,6 +68,16 @@ class LtvApp(faust.App):
         tables = self.tables
         return isinstance(tables, Tables) and tables.recovery.completed.is_set()
 
+    def records_behind(self) -> int:
+        """Records fetched or known to lie in the log that are not folded yet."""
+        consumer = self.consumer
+        assert isinstance(consumer, Consumer)
+        return sum(
+            max(0, consumer.end(topic, number) - partition.position(topic))
+            for number, partition in self.partitions.held.items()
+            for topic in self.settings.source_topics
+        )
+
     def taken(self, size: int) -> None:
         """A slice of ``size`` bytes has left the queue between fetching and folding."""
         consumer = self.consumer

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import compress
 
 import structlog
-from aiokafka import TopicPartition
 
 from stream_app.core.customer import Customer
 from stream_app.core.models.statistics import statistics
@@ -74,16 +73,15 @@ class Audit:
     def _lag(self) -> None:
         """Records between the durable state and the end of each source partition."""
         consumer = self._app.consumer
-        if not isinstance(consumer, Consumer) or consumer.thread._consumer is None:
+        if not isinstance(consumer, Consumer):
             return
         shown: set[tuple[str, str]] = set()
         for number, partition in self._partitions.held.items():
             for topic, position in partition.acknowledged.items():
-                end = consumer.thread._consumer.highwater(TopicPartition(topic, number))
-                if end is not None:
-                    lag = max(0, end - max(position, consumer.idle_position(topic, number)))
-                    self._metrics.set("ltv_consumer_lag_records", lag, topic, str(number))
-                    shown.add((topic, str(number)))
+                end = consumer.end(topic, number)
+                lag = max(0, end - max(position, consumer.idle_position(topic, number)))
+                self._metrics.set("ltv_consumer_lag_records", lag, topic, str(number))
+                shown.add((topic, str(number)))
         for topic, label in self._shown - shown:
             self._metrics.forget("ltv_consumer_lag_records", topic, label)
         self._shown = shown

@@ -8,7 +8,7 @@ claims, reads in bulk, checks where the state came from, and ends the worker on 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -60,6 +60,18 @@ class CustomerTable(faust.Table[str, Customer]):
 
     def __delitem__(self, key: str) -> None:
         raise TypeError("customers change by events only: send one to a source topic")
+
+    def keys(self) -> KeysView[str]:
+        """All ids, as of any mapping; Faust would answer from a storage that is not used here."""
+        return KeysView(self)
+
+    def values(self) -> ValuesView[Customer]:
+        """All customers."""
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[str, Customer]:
+        """All ids with their customers."""
+        return ItemsView(self)
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.get(key) is not None

@@ -261,6 +261,13 @@ class Consumer(driver.Consumer):
             return max(offset, self._idle.get(tp, 0))
         return offset
 
+    def end(self, topic: str, number: int) -> int:
+        """End of the log of a partition, as the last fetch saw it; 0 before the first."""
+        consumer, partition = self.thread._consumer, TopicPartition(topic, number)
+        if consumer is None or partition not in consumer.assignment():
+            return 0  # a rebalance is under way
+        return consumer.highwater(partition) or 0
+
     def idle_position(self, topic: str, number: int) -> int:
         """Where reading stood when nothing was left to hand on; 0 before that was seen."""
         return self._idle.get(TP(topic, number), 0)

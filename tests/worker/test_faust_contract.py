@@ -57,6 +57,9 @@ OVERRIDDEN = [
     (CustomerTable, faust.tables.base.Collection, "on_start"),
     (CustomerTable, faust.tables.base.Collection, "on_recovery_completed"),
     (CustomerTable, collections.abc.Mapping, "get"),
+    (CustomerTable, collections.abc.Mapping, "keys"),
+    (CustomerTable, collections.abc.Mapping, "values"),
+    (CustomerTable, collections.abc.Mapping, "items"),
 ]
 
 

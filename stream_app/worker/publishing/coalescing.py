@@ -3,7 +3,7 @@
 Redis is the wall: writing a customer costs it ten times what folding an event costs us. A customer
 that changes twice while it waits is written once, so waiting saves work; it also makes a score
 late. When the worker follows live events it waits a few milliseconds; when it works through a
-backlog the scores are late anyway, and waiting another fifth of that lateness is hardly noticed.
+backlog the scores are late anyway: it waits half as long as the rest of the backlog takes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Coalescing:
     """Between the starts of two flushes, at least. A flush costs about 1 ms however small it is."""
     most_seconds: float = 10.0
     """The longest wait, however far behind we are."""
-    share: float = 0.2
-    """What part of the lateness may be added by waiting."""
+    share: float = 0.5
+    """What part of the time that the backlog takes is waited."""
     most_customers: int = 200_000
     """This many are written at once: the versions that wait are held in memory twice."""
 
@@ -30,7 +30,7 @@ class Coalescing:
     ) -> float:
         """How long to wait from now, when `customers` wait and the last flush began so long ago.
 
-        `behind_seconds`: the age of the newest event that was folded.
+        `behind_seconds`: how long folding the backlog takes.
 
         >>> Coalescing().wait_seconds(customers=3, behind_seconds=0.02, since_flush_seconds=1.0)
         0.0

@@ -31,7 +31,7 @@ from stream_app.worker.publishing.catch_up import CatchUp
 from stream_app.worker.publishing.coalescing import Coalescing
 from stream_app.worker.publishing.flush import Flush, Load
 from stream_app.worker.publishing.follower import Follower, following
-from stream_app.worker.publishing.lateness import WAITING_KEPT, age_of_newest, observe, trim
+from stream_app.worker.publishing.lateness import WAITING_KEPT, observe, trim
 from stream_app.worker.publishing.opening import Opening
 from stream_app.worker.publishing.passes import Passes
 from stream_app.worker.publishing.redis_health import RETRY_SECONDS, RedisHealth
@@ -85,14 +85,14 @@ class Publisher:
         behind_seconds: Callable[[], float] | None = None,
     ) -> None:
         """`shown_url` names Redis in messages, without its password. `scoring` binds settings to
-        the parameters of `set_parameters`. `behind_seconds` says how far folding is behind; when
-        not given, the age of the newest folded event is taken for it."""
+        the parameters of `set_parameters`. `behind_seconds` says how long folding the
+        backlog takes; when not given, there is none."""
         self._where = where
         self._store = store
         self._make_scoring = scoring
         self._metrics = metrics
         self._options = options
-        self._behind = behind_seconds or (lambda: age_of_newest(self._partitions()))
+        self._behind = behind_seconds or (lambda: 0.0)
         self._followers: dict[int, Follower] = {}
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
