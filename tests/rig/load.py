@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -21,9 +22,18 @@ class Load:
     """A producer as a careful shop has it: all replicas, idempotent, keyed."""
 
     def __init__(
-        self, brokers: str, topics: Mapping[str, str], ledger: Ledger, log: Iterator[RawRecord]
+        self,
+        brokers: str,
+        topics: Mapping[str, str],
+        ledger: Ledger,
+        log: Iterator[RawRecord],
+        stamped_now: bool,
     ) -> None:
-        """``topics`` are names by role; ``log`` is what `feed` takes records from."""
+        """``topics`` are names by role; ``log`` is what `feed` takes records from.
+
+        Records get the clock's timestamps as live ones do, or keep their own, as loaded history.
+        """
+        self._stamped_now = stamped_now
         self._topics = topics
         self._ledger = ledger
         self._log = log
@@ -43,10 +53,16 @@ class Load:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, brokers: str, topics: Mapping[str, str], ledger: Ledger, log: Iterator[RawRecord]
+        cls,
+        brokers: str,
+        topics: Mapping[str, str],
+        ledger: Ledger,
+        log: Iterator[RawRecord],
+        *,
+        stamped_now: bool,
     ) -> AsyncIterator[Load]:
         """Connected inside, flushed and closed after."""
-        load = cls(brokers, topics, ledger, log)
+        load = cls(brokers, topics, ledger, log, stamped_now)
         try:
             await load._producer.start()
             yield load
@@ -77,6 +93,8 @@ class Load:
             await asyncio.wait(waiting)
 
     async def _send(self, raw: RawRecord) -> asyncio.Future[Any]:
+        if self._stamped_now:
+            raw = raw._replace(timestamp_ms=time.time_ns() // 1_000_000)
         future: asyncio.Future[Any] = await self._producer.send(
             self._topics[raw.role],
             value=raw.value,

@@ -190,7 +190,10 @@ class Stages:
         topics: bool = True,
         **settings: str,
     ) -> AsyncIterator[Stage]:
-        """A stage with topics made, load and judge connected; all of it is gone after."""
+        """A stage with topics made, load and judge connected; all of it is gone after.
+
+        A ``log`` of one's own keeps its timestamps; else records of ``shape`` are stamped with now.
+        """
         shape = shape or Shape(seed=self.seed, customers=300, records=1_000_000)
         stage = Stage(
             broker or self.broker,
@@ -209,7 +212,9 @@ class Stages:
                 zip(("purchases", "signups", "activity"), stage.settings.source_topics, strict=True)
             )
             stage.load = await held.enter_async_context(
-                Load.open(stage.broker.direct, names, stage.ledger, stage.log)
+                Load.open(
+                    stage.broker.direct, names, stage.ledger, stage.log, stamped_now=log is None
+                )
             )
             held.push_async_callback(stage.judge.stop)
             await stage.judge.start()
