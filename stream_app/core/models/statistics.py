@@ -14,17 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_app.core import facts
 from stream_app.core.customer import Customer
-from stream_app.core.days import DAY_BIAS, LAYOUTS, Layout
-
-Integers = NDArray[np.int64]
-Money = NDArray[Any]
-"""int64; Python's integers (dtype object) where a sum may not fit 64 bits."""
+from stream_app.core.models.packed_rows import Integers, Money, Packed, Rows
 
 NEVER: Final = -1
 """Stands for a day where there is none; `purchase_days` is 0 there."""
-_NATIVE: Final = {1: "i1", 2: "<i2", 4: "<i4", 8: "<i8"}
 _SAFE: Final = 2.0**62
 _LATE: Final = 1 << 17  # after every day
 
@@ -66,28 +60,16 @@ def statistics(customers: Sequence[Customer]) -> Statistics:
     >>> found.orders, found.purchase_days, found.last_day, found.repeat_gross_minor
     (array([3, 0]), array([2, 0]), array([130,  -1]), array([500,   0]))
     """
-    held = [customer.facts for customer in customers]
-    lengths = np.fromiter(map(len, held), np.int64, len(held))
-    starts = np.cumsum(lengths) - lengths
-    raw = np.frombuffer(b"".join(held), np.uint8)
-    columns = _no_rows(len(held))
-    counts = raw[starts + 2] + raw[starts + 3].astype(np.int64) * 256
-    codes = raw[starts]
-    for code in np.unique(codes):
-        chosen = np.flatnonzero((codes == code) & (counts > 0))
-        if len(chosen):
-            first_rows = starts[chosen] + facts.HEADER_SIZE
-            found = _sums(LAYOUTS[code], raw, first_rows, counts[chosen])
-            for name, column in found.items():
-                if column.dtype == object:
-                    columns[name] = columns[name].astype(object)
-                columns[name][chosen] = column
-    return Statistics(**columns, unconverted=raw[starts + 1] & facts.FOREIGN != 0)
+    packed = Packed(customers)
+    columns = no_rows(len(customers))
+    for piece in packed.pieces():
+        fill(columns, piece.customers, sums(piece.rows, piece.counts))
+    return Statistics(**columns, unconverted=packed.unconverted())
 
 
-def _no_rows(size: int) -> dict[str, NDArray[Any]]:
+def no_rows(size: int) -> dict[str, NDArray[Any]]:
     """The columns of customers without a day."""
-    sums = (
+    names = (
         "orders",
         "gross_minor",
         "refunds_minor",
@@ -95,22 +77,25 @@ def _no_rows(size: int) -> dict[str, NDArray[Any]]:
         "repeat_gross_minor",
         "negative_days",
     )
-    columns: dict[str, NDArray[Any]] = {name: np.zeros(size, np.int64) for name in sums}
+    columns: dict[str, NDArray[Any]] = {name: np.zeros(size, np.int64) for name in names}
     return columns | {name: np.full(size, NEVER) for name in ("first_day", "last_day")}
 
 
-def _sums(
-    layout: Layout, raw: NDArray[np.uint8], first_rows: Integers, counts: Integers
-) -> dict[str, NDArray[Any]]:
-    """Columns of the customers whose rows, in this layout, begin there; each has at least one."""
+def fill(
+    columns: dict[str, NDArray[Any]], customers: Integers, found: dict[str, NDArray[Any]]
+) -> None:
+    """Put what was found of some customers in their places."""
+    for name, column in found.items():
+        if column.dtype == object:
+            columns[name] = columns[name].astype(object)
+        columns[name][customers] = column
+
+
+def sums(rows: Rows, counts: Integers) -> dict[str, NDArray[Any]]:
+    """Columns of customers who have so many of the rows each, at least one."""
     heads = np.cumsum(counts) - counts
-    places = np.arange(counts.sum()) - np.repeat(heads, counts)
-    rows = np.repeat(first_rows, counts) + places * layout.size
-    gross_at = rows + 2 + layout.orders_width
-    day = raw[rows] + raw[rows + 1].astype(np.int64) * 256 - DAY_BIAS
-    orders = _numbers(raw, rows + 2, layout.orders_width)
-    gross = _summable(_numbers(raw, gross_at, layout.gross_width), counts)
-    refunds = _numbers(raw, gross_at + layout.gross_width, layout.refunds_width)
+    day, orders = rows.day, rows.orders
+    gross = _summable(rows.gross, counts)
     bought = orders >= 1
     first_day = np.minimum.reduceat(np.where(bought, day, _LATE), heads)
     repeats = bought & (day != np.repeat(first_day, counts))
@@ -119,33 +104,13 @@ def _sums(
     return {
         "orders": np.add.reduceat(orders, heads),
         "gross_minor": np.add.reduceat(gross, heads),
-        "refunds_minor": np.add.reduceat(_summable(refunds, counts), heads),
+        "refunds_minor": np.add.reduceat(_summable(rows.refunds, counts), heads),
         "purchase_days": purchase_days,
         "negative_days": np.add.reduceat(orders < 0, heads, dtype=np.int64),
         "first_day": np.where(purchase_days > 0, first_day, NEVER),
         "last_day": np.where(purchase_days > 0, last_day, NEVER),
         "repeat_gross_minor": np.add.reduceat(np.where(repeats, gross, 0), heads),
     }
-
-
-def _numbers(raw: NDArray[np.uint8], at: Integers, width: int) -> NDArray[Any]:
-    """Signed little-endian numbers of so many bytes, from these offsets."""
-    if width == 0:
-        return np.zeros(len(at), np.int64)
-    if width in _NATIVE:
-        return _overlapping(raw, _NATIVE[width])[at].astype(np.int64)
-    if width == 7:
-        # The eight bytes from the one before, less that one: its place is the sign's.
-        return _overlapping(raw, "<i8")[at - 1] >> 8
-    whole = [raw[start : start + width].tobytes() for start in at.tolist()]
-    numbers = [int.from_bytes(digits, "little", signed=True) for digits in whole]
-    return np.array(numbers, dtype=object)
-
-
-def _overlapping(raw: NDArray[np.uint8], kind: str) -> NDArray[Any]:
-    """The buffer as numbers that begin at every byte, without a copy."""
-    size = max(len(raw) - np.dtype(kind).itemsize + 1, 0)
-    return np.ndarray((size,), kind, raw.data, strides=(1,))
 
 
 def _summable(numbers: NDArray[Any], counts: Integers) -> NDArray[Any]:
