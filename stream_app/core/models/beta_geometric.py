@@ -62,6 +62,25 @@ class BetaGeometric(ABC):
         stopped = self.log_stop(x) - k * np.log(self.alpha + t_x)
         return rate + coin + np.logaddexp(alive, stopped)
 
+    def log_likelihood_slopes(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
+        """Derivatives of each customer's log-likelihood by ln r, ln alpha, ln a and ln b, stacked.
+
+        Of the two ways in which a history can have ended, `stopped` is the chance of the second.
+        """
+        x, t_x, T = as_floats(x, t_x, T)
+        k, c = self.r + x, self.coin_shape(x)
+        stopped = 1.0 - self.p_alive(x, t_x, T)
+        since = (1.0 - stopped) * np.log(self.alpha + T) + stopped * np.log(self.alpha + t_x)
+        pace = (1.0 - stopped) / (self.alpha + T) + stopped / (self.alpha + t_x)
+        both = special.digamma(self.a + c)
+        by_r = special.digamma(k) - special.digamma(self.r) + np.log(self.alpha) - since
+        by_a = special.digamma(self.a + self.b) - both + stopped / self.a
+        by_b = special.digamma(c) - special.digamma(self.b) - both
+        by_b = by_b + special.digamma(self.a + self.b)
+        by_b = by_b - np.where(stopped > 0, stopped * np.exp(self.log_stop(x)) / self.a, 0.0)
+        by_alpha = self.r / self.alpha - k * pace
+        return np.stack((self.r * by_r, self.alpha * by_alpha, self.a * by_a, self.b * by_b))
+
     def p_alive(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
         """Chance that the customer has not stopped (2008, equation 1)."""
         x, t_x, T = as_floats(x, t_x, T)
