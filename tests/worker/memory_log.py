@@ -13,6 +13,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.structs import RecordMetadata
 
+from stream_app.errors import Fault
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
 from stream_app.wire.record import Record
@@ -85,6 +86,8 @@ class MemoryReader(LogReader):
     ) -> AsyncIterator[tuple[TopicPartition, Sequence[Any], bool]]:
         for one, start in starts.items():
             log = self._logs.of(one.topic, one.partition)
+            if start < log.start:
+                raise Fault("a log can't be read: OffsetOutOfRangeError")
             found = [record for record in log.records if start <= record.offset < ends[one]]
             await asyncio.sleep(0)
             if found:

@@ -69,7 +69,7 @@ def test_a_failpoint_can_stop_the_process_and_then_never_strikes_again() -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["nowhere", "after_fold:x", "after_fold:1:hang", "after_fold:-1", ":1"]
+    "text", ["nowhere", "after_fold:x", "after_fold:1:hang", "after_fold:-1", ":1", "after_fold:²"]
 )
 def test_what_can_not_be_armed_is_refused_with_the_names(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"LTV_FAILPOINT=.* names: after_fold, "):

@@ -163,6 +163,19 @@ def test_a_void_record_after_the_repair_is_void_again(log: MemoryLog) -> None:
     assert found.void == {ANN, WATERMARK_KEY}
 
 
+def test_a_claim_that_compaction_removed_leaves_what_its_owner_wrote(log: MemoryLog) -> None:
+    """Claims share a key: of several only the last one stays, the states stay all."""
+    Owner(log).claim()
+    second = Owner(log).claim()
+    second.write(ANN)
+    third = Owner(log, dict(second.view), second.money).claim()
+    log.remove(0)
+    log.remove(second.epoch)
+    found = rebuilt(log.records)
+    assert_sees(found, third)
+    assert found.void == set()
+
+
 def test_an_empty_body_means_nobody(log: MemoryLog) -> None:
     owner = Owner(log).claim()
     owner.write(ANN, BEN)
