@@ -62,8 +62,10 @@ class BetaGeometric(ABC):
         stopped = self.log_stop(x) - k * np.log(self.alpha + t_x)
         return rate + coin + np.logaddexp(alive, stopped)
 
-    def log_likelihood_slopes(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
-        """Derivatives of each customer's log-likelihood by ln r, ln alpha, ln a and ln b, stacked.
+    def log_likelihood_with_slopes(
+        self, x: Numbers, t_x: Numbers, T: Numbers
+    ) -> tuple[Floats, Floats]:
+        """The same, and its derivatives by ln r, ln alpha, ln a and ln b, stacked.
 
         Of the two ways in which a history can have ended, `stopped` is the chance of the second.
         """
@@ -79,7 +81,8 @@ class BetaGeometric(ABC):
         by_b = by_b + special.digamma(self.a + self.b)
         by_b = by_b - np.where(stopped > 0, stopped * np.exp(self.log_stop(x)) / self.a, 0.0)
         by_alpha = self.r / self.alpha - k * pace
-        return np.stack((self.r * by_r, self.alpha * by_alpha, self.a * by_a, self.b * by_b))
+        slopes = (self.r * by_r, self.alpha * by_alpha, self.a * by_a, self.b * by_b)
+        return self.log_likelihood(x, t_x, T), np.stack(slopes)
 
     def p_alive(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
         """Chance that the customer has not stopped (2008, equation 1)."""

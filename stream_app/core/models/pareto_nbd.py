@@ -65,30 +65,39 @@ class ParetoNbd:
         alive = self.s * np.log(self.beta / (self.beta + T)) - k * np.log(self.alpha + T)
         return rate + alive + np.logaddexp(0.0, self.log_death_odds(x, t_x, T))
 
-    def log_likelihood_slopes(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
-        """Derivatives of each customer's log-likelihood by ln r, ln alpha, ln s and ln beta,
-        stacked: means of those of the integrand over when the customer may have died.
+    def log_likelihood_with_slopes(
+        self, x: Numbers, t_x: Numbers, T: Numbers
+    ) -> tuple[Floats, Floats]:
+        """The same, and its derivatives by ln r, ln alpha, ln s and ln beta, stacked.
+
+        They are means of those of the integrand, over when the customer may have died.
         """
         x, t_x, T = np.broadcast_arrays(*as_floats(x, t_x, T))
         k, alpha, beta = self.r + x, self.alpha + t_x, self.beta + t_x
         u, du = self._nodes(k, alpha, beta, T - t_x)
         fall = self._log_fall(k[..., None], alpha[..., None], beta[..., None], u)
-        dying = np.exp(-fall) / (beta[..., None] + u) * du
-        total = _integral(dying)
-        total = np.where(total > 0, total, 1.0)
         at_alpha, at_beta = alpha[..., None] + u, beta[..., None] + u
-        alive = self.p_alive(x, t_x, T)
-        dead = 1.0 - alive
+        dying = np.exp(-fall) / at_beta * du
+        total = _integral(dying)
+        some = total > 0
+        total = np.where(some, total, 1.0)
+        odds = np.log(self.s * total) + self._log_fall(k, alpha, beta, T - t_x)
+        odds = np.where(some, odds, -np.inf)
+        dead: Floats = special.expit(odds)
 
         def mean(of_living: Floats, of_dying: Floats) -> Floats:
-            return alive * of_living + dead * _integral(dying * of_dying) / total
+            return of_living + dead * (_integral(dying * of_dying) / total - of_living)
 
-        rate = special.digamma(k) - special.digamma(self.r) + np.log(self.alpha)
-        by_r = rate - mean(np.log(self.alpha + T), np.log(at_alpha))
+        log_alpha, log_beta = np.log(self.alpha + T), np.log(self.beta + T)
+        rate: Floats = special.gammaln(k) - special.gammaln(self.r) + self.r * np.log(self.alpha)
+        alive = self.s * (np.log(self.beta) - log_beta) - k * log_alpha
+        by_r = special.digamma(k) - special.digamma(self.r) + np.log(self.alpha)
+        by_r = by_r - mean(log_alpha, np.log(at_alpha))
         by_alpha = self.r / self.alpha - k * mean(1.0 / (self.alpha + T), 1.0 / at_alpha)
-        by_s = np.log(self.beta) - mean(np.log(self.beta + T), np.log(at_beta)) + dead / self.s
+        by_s = np.log(self.beta) - mean(log_beta, np.log(at_beta)) + dead / self.s
         by_beta = self.s / self.beta - mean(self.s / (self.beta + T), (self.s + 1.0) / at_beta)
-        return np.stack((self.r * by_r, self.alpha * by_alpha, self.s * by_s, self.beta * by_beta))
+        slopes = (self.r * by_r, self.alpha * by_alpha, self.s * by_s, self.beta * by_beta)
+        return rate + alive + np.logaddexp(0.0, odds), np.stack(slopes)
 
     def p_alive(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
         """Chance that the customer has not died; 1 at T = t_x."""

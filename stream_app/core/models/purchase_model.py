@@ -17,8 +17,10 @@ class PurchaseModel(Protocol):
     def log_likelihood(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
         """Of each customer, natural logs."""
 
-    def log_likelihood_slopes(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
-        """Its derivatives by the logs of the four parameters, a row each."""
+    def log_likelihood_with_slopes(
+        self, x: Numbers, t_x: Numbers, T: Numbers
+    ) -> tuple[Floats, Floats]:
+        """The same, and its derivatives by the logs of the four parameters, a row each."""
 
     def p_alive(self, x: Numbers, t_x: Numbers, T: Numbers) -> Floats:
         """Chance that the customer still buys."""
