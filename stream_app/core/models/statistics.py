@@ -8,7 +8,7 @@ customers at once; one by one, `Customer` gives the same numbers a hundred times
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -47,6 +47,10 @@ class Statistics:
 
     def __len__(self) -> int:
         return len(self.orders)
+
+    def of(self, chosen: NDArray[np.bool_]) -> Statistics:
+        """The columns of some of the customers."""
+        return Statistics(**{each.name: getattr(self, each.name)[chosen] for each in fields(self)})
 
 
 def statistics(customers: Sequence[Customer]) -> Statistics:
