@@ -140,6 +140,7 @@ def nothing_yet(settings: Settings) -> Watermark:
         partitioner=settings.partitioner,
         tzdata=tzdata_version(),
         partitions=settings.partitions,
+        max_value=settings.max_value,
     )
 
 

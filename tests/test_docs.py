@@ -27,7 +27,6 @@ from stream_app.cli import ltv
 from stream_app.core import identities
 from stream_app.core.calendar import date_text
 from stream_app.core.days import LAST_DAY
-from stream_app.dev.stack import Stack
 from stream_app.jobs import demo
 from stream_app.metrics import TABLE
 from stream_app.settings import Settings, declarations, load
@@ -182,14 +181,14 @@ def test_the_settings_of_the_example_are_accepted(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_blocks_show_what_they_say(stack: Stack, tmp_path: Path) -> None:
+def test_the_blocks_show_what_they_say(brokers: str, redis_url: str, tmp_path: Path) -> None:
     """One story from the first topic to the last refusal, in a database and topics of its own."""
     name = f"readme-{uuid.uuid4().hex[:8]}"
-    database = f"{stack.redis_url.rpartition('/')[0]}/{DATABASE}"
+    database = f"{redis_url.rpartition('/')[0]}/{DATABASE}"
     environ = {
         **{key: value for key, value in os.environ.items() if not key.startswith("LTV_")},
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "LTV_BROKERS": stack.brokers,
+        "LTV_BROKERS": brokers,
         "LTV_REDIS_URL": database,
         "LTV_APP_ID": name,
         "LTV_HTTP_PORT": "0",

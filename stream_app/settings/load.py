@@ -113,6 +113,11 @@ def _check_together(settings: Settings) -> None:
         raise ConfigurationError(
             "LTV_REPLICATION is 0; it takes -1 (the broker's default) or more."
         )
+    if settings.session_seconds > settings.request_seconds:
+        raise ConfigurationError(
+            f"LTV_SESSION_SECONDS is {settings.session_seconds:g}, above LTV_REQUEST_SECONDS"
+            f" ({settings.request_seconds:g}); a worker must hear from the group within a session."
+        )
     _check_topics(settings)
     _check_kafka(settings)
 

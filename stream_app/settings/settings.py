@@ -163,7 +163,7 @@ class Settings:
         "age at which a score is computed again though nothing happened", unit="h")
     allow_eviction: bool = _worker(
         "LTV_ALLOW_EVICTION", kinds.switch(), False,
-        "accept a Redis that may evict scores (they come back only with the next event)")
+        "accept a Redis that may evict scores (they come back with the next event or refresh)")
 
     http_host: str = _watch(
         "LTV_HTTP_HOST", kinds.text("a host name or address", r"[^\s/@]{1,255}"), "127.0.0.1",

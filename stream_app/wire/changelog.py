@@ -57,6 +57,8 @@ class Watermark(Struct, frozen=True, kw_only=True):
     partitioner: str
     tzdata: str
     partitions: int
+    max_value: int = 983_040
+    """Bytes of the largest value that was accepted."""
     max_at_us: int = 0
     """Largest accepted ``occurred_at``, microseconds since 1970."""
     net_minor: int = 0

@@ -26,13 +26,18 @@ def headers(record: Any, refusal: Refusal) -> list[tuple[str, bytes | None]]:
 
     A record copied by a tool may carry `ltv-timestamp`, the instant it is judged by: that one is
     kept in place of the record's own timestamp, so that the letter, sent again, is judged alike.
+    One that is not decimal digits is not kept: the headers of a letter can always be read.
     """
     kept = [(name, value) for name, value in record.headers if name not in OURS]
     return [*kept, *(_described(record, refusal))]
 
 
 def _described(record: Any, refusal: Refusal) -> list[tuple[str, bytes | None]]:
-    copied = [value for name, value in record.headers if name == TIMESTAMP]
+    copied = [
+        value
+        for name, value in record.headers
+        if name == TIMESTAMP and value is not None and value.isdigit() and len(value) <= 18
+    ]
     timestamp = record.timestamp if record.timestamp is not None else -1
     return [
         (TOPIC, record.topic.encode()),

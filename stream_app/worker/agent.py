@@ -73,7 +73,7 @@ class Agent:
             await appender.ready()
             began = time.perf_counter()
             folded = fold(appender.partition, topic, records, self._rules)
-            self._count(folded, time.perf_counter() - began)
+            self._count(folded, time.perf_counter() - began, appender)
             records = records[folded.records :]
             appender.put(folded, event.ack if not records else _not_yet)  # type: ignore[arg-type]
 
@@ -90,7 +90,7 @@ class Agent:
             records = [record for record in records if record.offset >= position]
         return records
 
-    def _count(self, folded: Folded, seconds: float) -> None:
+    def _count(self, folded: Folded, seconds: float, appender: Appender) -> None:
         add = self._metrics.add
         add("ltv_events_total", folded.applied, folded.topic, "applied")
         add("ltv_events_total", folded.duplicates, folded.topic, "duplicate")
@@ -98,7 +98,11 @@ class Agent:
         for _, refusal in folded.letters:
             add("ltv_dead_letters_total", 1, folded.topic, refusal.reason)
         self._metrics.observe("ltv_fold_seconds", seconds)
-        self._misplaced.count(folded)
+        try:
+            self._misplaced.count(folded)
+        except ConfigurationError:
+            appender.withhold(folded)
+            raise
 
 
 class Misplaced:

@@ -68,6 +68,21 @@ class LtvApp(faust.App):
         tables = self.tables
         return isinstance(tables, Tables) and tables.recovery.completed.is_set()
 
+    def check_group(self) -> None:
+        """`ConfigurationError` where the broker has refused us in the group for good.
+
+        aiokafka logs that and tries no more: the worker would live on and own nothing.
+        """
+        consumer = self.consumer
+        assert isinstance(consumer, Consumer)
+        refusal = consumer.thread.refusal
+        if refusal is not None:
+            raise ConfigurationError(
+                f"the broker refuses this worker in group {self.settings.group}: {refusal!r}; look "
+                "at LTV_SESSION_SECONDS, at who else uses LTV_APP_ID, and at the rights of "
+                "LTV_KAFKA_USER"
+            )
+
     def records_behind(self) -> int:
         """Records fetched or known to lie in the log that are not folded yet."""
         consumer = self.consumer

@@ -102,13 +102,16 @@ class Appender:
 
     def put(self, folded: Folded, done: Callable[[], None]) -> None:
         """Hand in a folded slice; call `ready` before folding it."""
-        partition = self.partition
-        unacknowledged = partition.unacknowledged
-        for key in folded.changed:
-            unacknowledged[key] = unacknowledged.get(key, 0) + 1
+        self.withhold(folded)
         self.pending += 1
         self._queue.put_nowait(self._append(folded.changed, folded, done))
         failpoints.hit("after_fold")
+
+    def withhold(self, folded: Folded) -> None:
+        """Keep what a slice changed from being published until it is acknowledged."""
+        unacknowledged = self.partition.unacknowledged
+        for key in folded.changed:
+            unacknowledged[key] = unacknowledged.get(key, 0) + 1
 
     def repair(self, keys: Iterable[bytes]) -> None:
         """Write my version of ``keys`` and my watermark again, over a zombie's.

@@ -56,6 +56,7 @@ class Audit:
         self._partitions = partitions
         self._metrics = metrics
         self._shown: set[tuple[str, str]] = set()
+        self._currencies: set[str] = set()
 
     async def run(self) -> None:
         """Measure until cancelled."""
@@ -98,6 +99,9 @@ class Audit:
         put("ltv_negative_days", totals.negative_days)
         put("ltv_dedup_saturated_customers", totals.saturated)
         put("ltv_state_imbalance_minor", totals.imbalance_minor)
+        for currency in self._currencies - set(totals.unconverted):
+            self._metrics.forget("ltv_unconverted_minor", currency)
+        self._currencies = set(totals.unconverted)
         for currency, minor in totals.unconverted.items():
             put("ltv_unconverted_minor", minor, currency)
         if totals.imbalance_minor:

@@ -14,7 +14,7 @@ import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from stream_app import failpoints
-from stream_app.errors import ConfigurationError, Fault, LtvError
+from stream_app.errors import ConfigurationError, Deposed, Fault, LtvError
 from stream_app.settings import Settings
 from stream_app.stores.topic_plan import Role
 from stream_app.stores.topics import ensure_topics
@@ -134,10 +134,15 @@ async def _watch_app(worker: Worker) -> None:
 async def _check_idle(worker: Worker) -> None:
     while True:
         await asyncio.sleep(worker.settings.idle_check)
+        worker.app.check_group()
         if worker.app.rebalancing:
             continue
         try:
             await worker.partitions.check_idle()
+        except Deposed:
+            # The heir's claim is rightful where a rebalance began while the broker was asked.
+            if not worker.app.rebalancing:
+                raise
         except KafkaError as error:
             if not error.retriable and not isinstance(error, KafkaTimeoutError):
                 raise

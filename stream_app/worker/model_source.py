@@ -44,6 +44,9 @@ class ModelSource:
         self._partition = TopicPartition(settings.topic_models, 0)
         self._position = 0
         self._fitted_at: int | None = None
+        self._in_use: ModelParameters | None = None
+        self._standing: dict[bytes | None, ModelParameters] = {}
+        """Usable models of the topic by key, the one in use last."""
 
     async def first(self) -> None:
         """Find the model to begin with; a file that can't be used is a `ConfigurationError`."""
@@ -69,7 +72,7 @@ class ModelSource:
             log.info("the models topic can't be read now", why=repr(error))
 
     def _use(self, parameters: ModelParameters) -> None:
-        self._fitted_at = parameters.fitted_at
+        self._in_use, self._fitted_at = parameters, parameters.fitted_at
         log.info("model in use", model=parameters.id, kind=parameters.kind)
         self._take(parameters, None)
 
@@ -86,19 +89,35 @@ class ModelSource:
         start = max(self._position, (await self._reader.starts([self._partition]))[self._partition])
         records = await self._reader.read_range(self._partition, start, end)
         self._position = end
-        for record in reversed(records):
+        for record in records:
             if record.value is None:
-                continue  # a model withdrawn by id; the last one standing counts
-            try:
-                self._use(self._usable(record.value))
-            except ValueError as error:
-                log.warning(
-                    "a model can't be used; the one before stays",
-                    model=repr(record.key),
-                    why=str(error),
-                )
-                continue
+                self._standing.pop(record.key, None)  # withdrawn
+            else:
+                self._take_up(record.key, record.value)
+        if records:
+            self._use_last()
+
+    def _take_up(self, key: bytes | None, value: bytes) -> None:
+        try:
+            usable = self._usable(value)
+        except ValueError as error:
+            log.warning(
+                "a model can't be used; the one before stays", model=repr(key), why=str(error)
+            )
             return
+        self._standing.pop(key, None)  # published again, it becomes the last one
+        self._standing[key] = usable
+
+    def _use_last(self) -> None:
+        """Use the last model that is neither withdrawn nor unusable; by formula without one."""
+        last = next(reversed(self._standing.values()), None)
+        if last is self._in_use:
+            return
+        if last is not None:
+            self._use(last)
+        else:
+            self._in_use = self._fitted_at = None
+            self._take(None, NO_MODEL)
 
     def _usable(self, value: bytes) -> ModelParameters:
         return decode_model(

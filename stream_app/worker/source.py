@@ -95,6 +95,7 @@ class Sources:
             "currency": "LTV_CURRENCY",
             "partitioner": "LTV_PARTITIONER",
             "partitions": "LTV_PARTITIONS",
+            "max_value": "LTV_MAX_VALUE",
             "state_version": "the state version of this release",
             "tzdata": "the tzdata package",
         }

@@ -58,6 +58,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         return consumer
 
+    @property
+    def refusal(self) -> BaseException | None:
+        """Why the coordinator takes us no more, as when a session timeout is out of its range."""
+        coordinator = getattr(self._consumer, "_coordinator", None)
+        task = getattr(coordinator, "_coordination_task", None)
+        if task is None or not task.done() or task.cancelled():
+            return None
+        found: BaseException | None = task.exception()
+        return found
+
     async def seek_all(self, positions: Mapping[TP, int]) -> None:
         """Seek in the consumer's own thread, in order with its fetches."""
         await self.call_thread(self._seek_all, positions)

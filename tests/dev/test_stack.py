@@ -21,7 +21,6 @@ from redis.exceptions import OutOfMemoryError
 from stream_app.dev import kafka_probe
 from stream_app.dev.kafka import Kafka
 from stream_app.dev.ports import HOST
-from stream_app.dev.stack import Stack
 from stream_app.dev.valkey import Valkey
 
 _GONE_SECONDS = 20.0
@@ -76,14 +75,14 @@ async def _consume(brokers: str, topic: str, count: int) -> list[bytes]:
         return [(await reader.getone()).value for _ in range(count)]
 
 
-async def test_a_record_goes_in_and_comes_out(stack: Stack) -> None:
-    await _make_topic(stack.brokers, "dev-in-and-out")
-    await _produce(stack.brokers, "dev-in-and-out", b"a purchase")
-    assert await _consume(stack.brokers, "dev-in-and-out", 1) == [b"a purchase"]
+async def test_a_record_goes_in_and_comes_out(brokers: str) -> None:
+    await _make_topic(brokers, "dev-in-and-out")
+    await _produce(brokers, "dev-in-and-out", b"a purchase")
+    assert await _consume(brokers, "dev-in-and-out", 1) == [b"a purchase"]
 
 
-def test_a_value_goes_in_and_comes_out(stack: Stack) -> None:
-    with Redis.from_url(stack.redis_url) as client:
+def test_a_value_goes_in_and_comes_out(redis_url: str) -> None:
+    with Redis.from_url(redis_url) as client:
         client.set("dev:in-and-out", b"a score")
         assert client.get("dev:in-and-out") == b"a score"
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
