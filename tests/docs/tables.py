@@ -54,8 +54,9 @@ def _cell(text: str) -> str:
 
 def leaves(command: click.Command, name: str = "ltv") -> Iterator[tuple[str, click.Command]]:
     """Every command that does something, with all its words."""
-    if not isinstance(command, click.Group):
+    if not isinstance(command, click.Group) or command.invoke_without_command:
         yield name, command
+    if not isinstance(command, click.Group):
         return
     for word, member in command.commands.items():
         yield from leaves(member, f"{name} {word}")

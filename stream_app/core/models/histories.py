@@ -43,6 +43,14 @@ class Histories:
         """The same of the days after `after`, up to and including `until`, alone."""
         return self._between(after, until).statistics(until)
 
+    def thinned(self, most: int) -> Histories:
+        """At most so many of the customers, evenly spread over the order they were given in."""
+        step = max(1, -(-self.size // most))
+        kept = self.owner % step == 0
+        rows = Rows(*(column[kept] for column in self.rows))
+        unconverted = self.unconverted[::step]
+        return Histories(len(unconverted), self.owner[kept] // step, rows, unconverted)
+
     def _between(self, after: int | None, until: int) -> Histories:
         kept = self.rows.day <= until
         if after is not None:

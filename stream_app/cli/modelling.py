@@ -1,0 +1,99 @@
+"""Commands about models: fit, validate, models."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from stream_app.cli.group import Commands
+from stream_app.cli.options import setting_options, settings_from
+
+if TYPE_CHECKING:
+    from stream_app.core.models.parameters import Kind
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+KINDS = ("mbg", "bg", "pareto")
+
+
+@click.command()
+@click.option(
+    "--model",
+    "kind",
+    type=click.Choice(KINDS),
+    help="Publish this one; default: mbg, or the likeliest where that has no fit.",
+)
+@click.option("--dry-run", is_flag=True, help="Fit and compare; publish nothing.")
+@JSON
+@setting_options("brokers", "app_id", "build", "as_of")
+@click.pass_context
+def fit(context: click.Context, kind: str | None, dry_run: bool, as_json: bool) -> int:
+    """Fit every model to the customers of now, compare them, and publish one to the workers.
+
+    The state is read while workers go on; days after --as-of are not looked at. Where there is
+    not enough to fit to, nothing is published, the condition that fails is said, and the exit code
+    is 0.
+    """
+    settings = settings_from(context)
+    from stream_app.jobs.fit import run
+
+    return run(settings, kind=cast("Kind | None", kind), dry_run=dry_run, as_json=as_json)
+
+
+@click.command()
+@click.option(
+    "--cut",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    metavar="DATE",
+    help="Last day that the models are fitted to; they are graded on those after it.",
+)
+@JSON
+@setting_options("brokers", "app_id", "build", "as_of")
+@click.pass_context
+def validate(context: click.Context, cut: datetime, as_json: bool) -> int:
+    """Fit up to a day and grade every model, the formula and past revenue on what came after."""
+    settings = settings_from(context)
+    from stream_app.jobs.validate import run
+
+    return run(settings, cut.date(), as_json=as_json)
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@JSON
+@setting_options("brokers", "topic_models")
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> int | None:
+    """The models that were published, the one in use last and marked."""
+    if context.invoked_subcommand is not None:
+        return None
+    settings = settings_from(context)
+    from stream_app.jobs.models import run_list
+
+    return run_list(settings, as_json=as_json)
+
+
+@models.command()
+@click.argument("model_id", metavar="ID")
+@JSON
+@setting_options("brokers", "topic_models")
+@click.pass_context
+def promote(context: click.Context, model_id: str, as_json: bool) -> int:
+    """Put a model that was published into use, by appending it to the topic once more."""
+    settings = settings_from(context)
+    from stream_app.jobs.models import run_promote
+
+    return run_promote(settings, model_id, as_json=as_json)
+
+
+@models.command()
+@JSON
+@setting_options("brokers", "topic_models")
+@click.pass_context
+def rollback(context: click.Context, as_json: bool) -> int:
+    """Put the model that was in use before this one into use again."""
+    settings = settings_from(context)
+    from stream_app.jobs.models import run_roll_back
+
+    return run_roll_back(settings, as_json=as_json)

@@ -1,0 +1,195 @@
+"""`ltv fit`: fit every model to the customers of now, compare them, publish the chosen one.
+
+The state is read from the changelog, read-only, while workers go on. Days after as_of are not
+looked at, so that with LTV_AS_OF a fit as of any day in the past can be made. What is published is
+a record of the models topic; workers take it up within seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from stream_app import __version__
+from stream_app.core.calendar import Calendar, date_text
+from stream_app.core.models.enough import Enough
+from stream_app.core.models.fitted import Fitted, fit, inputs
+from stream_app.core.models.parameters import Kind, ModelParameters
+from stream_app.core.models.statistics import Statistics
+from stream_app.core.models.validation import Validation, validate
+from stream_app.jobs.fit_report import as_object, print_fit
+from stream_app.jobs.models_topic import append_model, check_topic, read_models
+from stream_app.jobs.population_reader import Known, read_population
+from stream_app.settings import Settings
+from stream_app.wire.models import parameters_to_json
+
+HOLD_OUT_CUSTOMERS: Final = 200_000
+"""Customers that the comparison on held-out days looks at, at most: it fits everything again."""
+HOLD_OUT_DAYS: Final = 182
+"""Length of the hold-out at most; at most half of the history."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What one run found, and what it made of it."""
+
+    as_of: int
+    """Unix seconds."""
+    as_of_day: int
+    customers: int
+    buyers: int
+    repeat_buyers: int
+    fitted: Fitted | None
+    """None where there was not enough to fit to."""
+    hold_out: Validation | None
+    """The same models, fitted to earlier days and graded on later ones; None where too short."""
+    chosen: Kind | None
+    parameters: ModelParameters | None
+    """Of the chosen model; None where nothing can be published."""
+    reason: str | None
+    """Why not; None where there is something."""
+    fit_seconds: float
+
+
+def run(settings: Settings, *, kind: Kind | None, dry_run: bool, as_json: bool) -> int:
+    """Fit, print, publish; 0 also where there was nothing to publish."""
+    found, read_seconds = asyncio.run(_fit_and_publish(settings, kind, dry_run=dry_run))
+    published = found.parameters is not None and not dry_run
+    answer = as_object(found, settings, published=published, read_seconds=read_seconds)
+    print_fit(answer, settings, as_json=as_json)
+    return 0
+
+
+async def _fit_and_publish(
+    settings: Settings, kind: Kind | None, *, dry_run: bool
+) -> tuple[Fit, float]:
+    began = time.monotonic()
+    await check_topic(settings)  # rather before the work than after it
+    known = await read_population(settings)
+    read_seconds = time.monotonic() - began
+    taken = {stored.id for stored in await read_models(settings)}
+    found = fit_population(settings, known, kind, now=time.time(), taken=taken)
+    if found.parameters is not None and not dry_run:
+        value = parameters_to_json(found.parameters)
+        await append_model(settings, found.parameters.id, value)
+    return found, read_seconds
+
+
+def fit_population(
+    settings: Settings,
+    known: Known,
+    kind: Kind | None,
+    *,
+    now: float,
+    taken: Collection[str] = (),
+) -> Fit:
+    """Fit to what is known; `kind` None: MBG/NBD, or the likeliest where that has no fit.
+
+    `taken` are ids that other models have.
+    """
+    began = time.monotonic()
+    as_of = known.as_of_seconds(settings, now)
+    as_of_day = Calendar(settings.time_zone).day_of(as_of * 1_000_000)
+    statistics = known.histories.statistics(as_of_day)
+    fitted, hold_out, chosen, parameters = None, None, None, None
+    reason = Enough().why_not(statistics, as_of_day)
+    if reason is None:
+        seen = inputs(statistics, as_of_day, settings.currency)
+        fitted = fit(seen)
+        hold_out = _held_out(settings, known, as_of_day, int(seen.buyers.first_day.min()))
+        chosen = kind or fitted.best()
+        reason = "no model could be fitted" if chosen is None else fitted.problem(chosen)
+    if chosen is not None and fitted is not None and reason is None:
+        lineage = _lineage(settings, known, fitted, as_of, statistics, hold_out)
+        parameters = _parameters(settings, fitted, chosen, now, taken, lineage)
+        reason = parameters.problem()
+    return Fit(
+        as_of=as_of,
+        as_of_day=as_of_day,
+        customers=known.histories.size,
+        buyers=int((statistics.purchase_days > 0).sum()),
+        repeat_buyers=int((statistics.purchase_days > 1).sum()),
+        fitted=fitted,
+        hold_out=hold_out,
+        chosen=chosen,
+        parameters=parameters if reason is None else None,
+        reason=reason,
+        fit_seconds=time.monotonic() - began,
+    )
+
+
+def _held_out(
+    settings: Settings, known: Known, as_of_day: int, first_day: int
+) -> Validation | None:
+    """Grades on the last days, by fits to those before; None where these are not enough."""
+    cut_day = as_of_day - min(HOLD_OUT_DAYS, (as_of_day - first_day) // 2)
+    some = known.histories.thinned(HOLD_OUT_CUSTOMERS)
+    if Enough().why_not(some.statistics(cut_day), cut_day) is not None:
+        return None
+    return validate(some, cut_day, as_of_day, settings.currency)
+
+
+def _parameters(
+    settings: Settings,
+    fitted: Fitted,
+    kind: Kind,
+    now: float,
+    taken: Collection[str],
+    lineage: dict[str, Any],
+) -> ModelParameters:
+    numbers: dict[str, Any] = {**fitted.buying[kind].parameters, **fitted.spend.parameters}
+    name = f"{kind}-{datetime.fromtimestamp(now, UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    model_id, again = name, 1
+    while model_id in taken:
+        again += 1
+        model_id = f"{name}-{again}"
+    return ModelParameters(
+        id=model_id,
+        kind=kind,
+        currency=settings.currency,
+        time_zone=settings.time_zone,
+        net_ratio=fitted.net_ratio,
+        fitted_at=int(now),
+        lineage=lineage,
+        **numbers,
+    )
+
+
+def _lineage(
+    settings: Settings,
+    known: Known,
+    fitted: Fitted,
+    as_of: int,
+    statistics: Statistics,
+    hold_out: Validation | None,
+) -> dict[str, Any]:
+    """Where the parameters come from, for people."""
+    likelihoods: dict[str, float | None] = {
+        kind: None if one.model is None else round(one.log_likelihood, 4)
+        for kind, one in fitted.buying.items()
+    }
+    likelihoods["gamma_gamma"] = round(fitted.spend.log_likelihood, 4)
+    lineage: dict[str, Any] = {
+        "source": f"ltv fit {__version__}",
+        "as_of": as_of,
+        "state": settings.changelog_topic,
+        "offsets": known.offsets,
+        "customers": known.histories.size,
+        "buyers": int((statistics.purchase_days > 0).sum()),
+        "repeat_buyers": int((statistics.purchase_days > 1).sum()),
+        "spend_buyers": fitted.spend.buyers,
+        "log_likelihoods": likelihoods,
+        "net_ratio": fitted.net_ratio,
+        "correlation": {**asdict(fitted.correlation), "warning": fitted.correlation.warning},
+    }
+    if hold_out is not None:
+        lineage["hold_out"] = {
+            "cut": date_text(hold_out.cut_day),
+            "end": date_text(hold_out.end_day),
+            "mae": {name: grade.mae for name, grade in hold_out.grades.items()},
+        }
+    return lineage

@@ -1,0 +1,83 @@
+"""The topic of models, as jobs see it: what is there, and one more record at its end.
+
+A worker uses the last record that it can use, so appending a model is promoting it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from stream_app.core.models.parameters import ModelParameters
+from stream_app.errors import ConfigurationError
+from stream_app.jobs.changelog_reader import partition_counts
+from stream_app.jobs.send.outbox import Outbox
+from stream_app.settings import Settings
+from stream_app.stores.log_reader import LogReader
+from stream_app.wire.models import decode_model
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """The newest record of a model id."""
+
+    id: str
+    offset: int
+    appended_ms: int
+    value: bytes
+    parameters: ModelParameters | None
+    problem: str | None
+    """Why it can't be used here; None where it can."""
+
+
+async def read_models(settings: Settings) -> list[StoredModel]:
+    """Every model that was not withdrawn, in the order in which they came, the last one last."""
+    await check_topic(settings)
+    place = TopicPartition(settings.topic_models, 0)
+    log = LogReader(settings)
+    await log.start()
+    try:
+        start, end = (await log.starts([place]))[place], (await log.ends([place]))[place]
+        records = await log.read_range(place, start, end)
+    finally:
+        await log.stop()
+    found: dict[bytes | None, StoredModel] = {}
+    for record in records:
+        found.pop(record.key, None)  # what is appended again is the last one
+        if record.value is not None:
+            found[record.key] = _stored(settings, record)
+    return list(found.values())
+
+
+def _stored(settings: Settings, record: Any) -> StoredModel:
+    name = (record.key or b"").decode("utf-8", "backslashreplace")
+    place = name, record.offset, record.timestamp, record.value
+    try:
+        parameters = decode_model(
+            record.value, currency=settings.currency, time_zone=settings.time_zone
+        )
+    except ValueError as error:
+        return StoredModel(*place, None, str(error))
+    return StoredModel(*place, parameters, None)
+
+
+async def check_topic(settings: Settings) -> None:
+    """ConfigurationError where the topic is missing, or is not one log."""
+    topic = settings.topic_models
+    partitions = (await partition_counts(settings, topic))[topic]
+    if partitions != 1:
+        raise ConfigurationError(
+            f"Topic {topic!r} has {partitions} partitions and should have 1, so that it has a last"
+            " record."
+        )
+
+
+async def append_model(settings: Settings, model_id: str, value: bytes) -> None:
+    """Make a model the last one; returns when every replica has it."""
+    topic = settings.topic_models
+    async with Outbox(settings) as outbox:
+        await outbox.partition_counts([topic])
+        await outbox.add(topic, 0, model_id.encode(), value)
+        await outbox.settle()
