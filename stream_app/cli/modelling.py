@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -49,15 +50,21 @@ def fit(context: click.Context, kind: str | None, dry_run: bool, as_json: bool) 
     metavar="DATE",
     help="Last day that the models are fitted to; they are graded on those after it.",
 )
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write a page with charts of calibration and deciles.",
+)
 @JSON
 @setting_options("brokers", "app_id", "build", "as_of")
 @click.pass_context
-def validate(context: click.Context, cut: datetime, as_json: bool) -> int:
+def validate(context: click.Context, cut: datetime, html: Path | None, as_json: bool) -> int:
     """Fit up to a day and grade every model, the formula and past revenue on what came after."""
     settings = settings_from(context)
     from stream_app.jobs.validate import run
 
-    return run(settings, cut.date(), as_json=as_json)
+    return run(settings, cut.date(), as_json=as_json, html=html)
 
 
 @click.group(cls=Commands, invoke_without_command=True)

@@ -10,6 +10,7 @@ import asyncio
 import time
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,17 +24,23 @@ from stream_app.core.models.validation import Validation, validate
 from stream_app.errors import UsageError
 from stream_app.jobs.fit_report import NAMES, grade_cells
 from stream_app.jobs.population_reader import Known, read_population
+from stream_app.jobs.validation_page import page
 from stream_app.settings import Settings
 
 COLUMNS = ("purchases", "MAE", "RMSE", "AUC", "revenue", "MAE", "RMSE", "top 20 %")
 
 
-def run(settings: Settings, cut: date, *, as_json: bool) -> int:
-    """Validate and print; 0 also where there is not enough to fit to, which is then said."""
+def run(settings: Settings, cut: date, *, as_json: bool, html: Path | None = None) -> int:
+    """Validate and print; 0 also where there is not enough to fit to, which is then said.
+
+    `html` is a file that a page with charts is written to, where there is something to show.
+    """
     known = asyncio.run(read_population(settings))
     cut_day, end_day = day_from_text(cut.isoformat()), known.last_day(settings, time.time())
     found, reason = split_and_grade(settings, known, cut_day, end_day)
     answer = as_object(settings, cut_day, end_day, found, reason)
+    if html is not None and found is not None:
+        html.write_text(page(answer, _grades(answer)), encoding="utf-8")
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
     else:
@@ -102,10 +109,8 @@ def lines(answer: dict[str, Any], currency: str) -> list[str]:
         f"actual: {actual['purchases']:,.0f} purchase days of {actual['buyers']:,} customers,"
         f" {actual['revenue']:,.2f} {currency}",
         "",
-        _row("", COLUMNS),
+        *(_row(name, cells) for name, *cells in _grades(answer)),
     ]
-    for name, grade in answer["models"].items():
-        told.append(_row(NAMES.get(name, name), grade_cells(grade)))
     perfect = actual["perfect_top_capture"]
     if perfect is not None:
         told.append(_row("perfect order", [*[""] * 7, f"{perfect:.4f}"]))
@@ -119,6 +124,14 @@ def lines(answer: dict[str, Any], currency: str) -> list[str]:
             means = [f"{one:.4f}" for one in grade["by_frequency"]]
             told.append(_row(NAMES.get(name, name), means))
     return told
+
+
+def _grades(answer: dict[str, Any]) -> list[list[str]]:
+    """The comparison as a table, its header first."""
+    rows = [["", *COLUMNS]]
+    for name, grade in answer["models"].items():
+        rows.append([NAMES.get(name, name), *grade_cells(grade)])
+    return rows
 
 
 def _row(name: str, cells: Any) -> str:

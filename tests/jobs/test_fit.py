@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,6 +179,19 @@ def test_validation_of_the_state_is_that_of_the_papers(cdnow: dict[str, str]) ->
     assert told["models"]["bg"]["top_capture"] == pytest.approx(0.6629, abs=5e-5)
     out = _run(cdnow, "validate", "--cut", CALIBRATION)[1]
     assert "MBG/NBD           1,576.73     0.76478     1.60718      0.7728   57,128" in out
+
+
+def test_the_page_shows_every_model_and_needs_nothing_but_itself(
+    cdnow: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    assert _exit_code(cdnow, "validate", "--cut", CALIBRATION, "--html", str(file)) == 0
+    text = file.read_text(encoding="utf-8")
+    assert text.count("<svg") == 2
+    assert text.count("<polyline") == 5 + 5
+    assert "<td>MBG/NBD</td><td>1,576.73</td>" in text
+    assert "http" not in text
+    assert "src=" not in text
 
 
 def test_a_cut_without_days_after_it_is_wrong_usage(
