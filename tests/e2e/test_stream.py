@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, time
 
 import pytest
 
-from stream_app.dev.cache import cache_directory
-from stream_app.dev.cdnow import cdnow_sample, read_sample
-from stream_app.dev.kafka import silent
+from tests.cdnow_log import cdnow_records
 from tests.core.naive_decoder import RawRecord
 from tests.generate import Shape, generate
 from tests.poison import POISONS
@@ -24,7 +20,7 @@ ORDERS, CUSTOMERS, REVENUE_MINOR = 6_919, 2_357, 24_409_194
 
 
 async def test_every_customer_of_real_purchase_history_equals_the_oracle(stages: Stages) -> None:
-    async with stages.open(log=_cdnow()) as stage:
+    async with stages.open(log=cdnow_records()) as stage:
         await stage.play([start(), feed(ORDERS)])
         assert len(stage.ledger.records) == ORDERS
         assert len(stage.ledger.customers()) == CUSTOMERS
@@ -72,25 +68,6 @@ async def test_every_refusal_becomes_a_dead_letter_with_its_bytes_untouched(
         assert read == len(stage.ledger.records)
         letters = await stage.worker.total("ltv_dead_letters_total")
         assert letters == len(stage.ledger.dead_letters())
-
-
-def _cdnow() -> Iterator[RawRecord]:
-    """The sample as purchases at noon UTC."""
-    sample = cdnow_sample(cache_directory(), silent)
-    for number, row in enumerate(read_sample(sample)):
-        noon = datetime.combine(row.day, time(12), tzinfo=UTC)
-        event = {
-            "type": "purchase",
-            "event_id": f"cdnow-{number}",
-            "order_id": f"cdnow-{number}",
-            "customer_id": row.master_id,
-            "occurred_at": noon.isoformat(),
-            "amount": row.amount,
-            "currency": "USD",
-        }
-        value = json.dumps(event).encode()
-        timestamp_ms = int(noon.timestamp() * 1000)
-        yield RawRecord("purchases", row.master_id.encode(), value, timestamp_ms)
 
 
 def _with_headers(shape: Shape) -> Iterator[RawRecord]:
