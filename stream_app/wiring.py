@@ -40,6 +40,7 @@ from stream_app.worker.publishing.coalescing import Coalescing
 from stream_app.worker.publishing.publisher import Options, Publisher
 from stream_app.worker.publishing.scoring import AsOf, Scoring
 from stream_app.worker.source import Sources
+from stream_app.worker.survey import Survey
 
 FOLDED_A_SECOND = 50_000
 """About what one core folds: turns a backlog in records into one in seconds."""
@@ -58,6 +59,7 @@ class Worker:
     publisher: Publisher
     models: ModelSource
     audit: Audit
+    survey: Survey
     http: HttpServer
     metrics: Metrics
     fate: Fate
@@ -103,6 +105,7 @@ def build(settings: Settings) -> Worker:
         publisher,
         ModelSource(settings, model_reader, metrics, publisher.set_parameters),
         Audit(settings, app, partitions, metrics),
+        Survey(lambda: partitions.held, publisher, settings.survey_seconds),
         HttpServer(settings.http_host, settings.http_port, metrics, ready),
         metrics,
         fate,

@@ -158,6 +158,10 @@ class Settings:
     publish_check: float = _worker(
         "LTV_PUBLISH_CHECK", kinds.number(0.1, 300), 3.0,
         "how often Redis is asked whether it still has what was published", unit="s")
+    survey_seconds: float = _worker(
+        "LTV_SURVEY_SECONDS", kinds.number(0.1, 86_400), 10.0,
+        "how often a partition that changes is looked over for what its customers are like as a"
+        " whole, at most", unit="s")
     refresh_hours: float = _worker(
         "LTV_REFRESH_HOURS", kinds.number(0.01, 24 * 366), 24.0,
         "age at which a score is computed again though nothing happened", unit="h")

@@ -8,6 +8,7 @@
 | `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published` |
 | `ltv:model:<id>`        | hash | publisher                  | parameters of a model              |
 | `ltv:model:current`     | hash | publisher                  | those in use; absent by formula    |
+| `ltv:<summary>:<gen>`   | hash | publisher, under guard     | partition -> what is said of it    |
 
 `ltv:` stands for the prefix. An id stands in its key as the bytes it came with; the braces make it
 the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN or KEYS.
@@ -22,6 +23,8 @@ class Keys:
     >>> keys = Keys("ltv:", 2)
     >>> keys.customer(b"c-17"), keys.published, keys.model("mbg-1")
     (b'ltv:{c-17}', b'ltv:published:2', b'ltv:model:mbg-1')
+    >>> keys.summary("population", 3)
+    b'ltv:population:3'
     """
 
     def __init__(self, prefix: str, build: int) -> None:
@@ -36,6 +39,10 @@ class Keys:
     def customer(self, customer_id: bytes) -> bytes:
         """Where the scores of a customer are."""
         return self.opening + customer_id + b"}"
+
+    def summary(self, name: str, gen: int) -> bytes:
+        """Where every partition says something of itself as a whole."""
+        return self._prefix + name.encode() + b":%d" % gen
 
     def model(self, model_id: str) -> bytes:
         """Where the parameters of a model are."""

@@ -7,7 +7,7 @@ reply is read by the function named beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any, Final
@@ -26,9 +26,8 @@ def _name(script: bytes) -> bytes:
     return sha1(script, usedforsecurity=False).hexdigest().encode()
 
 
-_WRITE, _OPEN, _MOVE, _MODEL = (
-    _name(each) for each in (scripts.WRITE, scripts.OPEN, scripts.MOVE, scripts.MODEL)
-)
+_ALL: Final = (scripts.WRITE, scripts.OPEN, scripts.MOVE, scripts.MODEL, scripts.SUMMARY)
+_WRITE, _OPEN, _MOVE, _MODEL, _SUMMARY = map(_name, _ALL)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class ScoreStore:
 
     async def prepare(self, link: Link) -> None:
         """Load the scripts over a new connection."""
-        await link.load((scripts.WRITE, scripts.OPEN, scripts.MOVE, scripts.MODEL))
+        await link.load(_ALL)
 
     async def open(
         self, link: Link, partitions: Sequence[tuple[int, int]], *, gen_if_none: int = 0
@@ -147,6 +146,19 @@ class ScoreStore:
         if model_id is not None:
             keys.append(self.keys.model(model_id))
         return bool(await self._run(link, _MODEL, keys, (self.keys.build, *fields)) == 1)
+
+    async def put_summaries(
+        self, link: Link, gen: int, partition: int, epoch: int, values: Mapping[str, bytes]
+    ) -> int:
+        """Write what is said of a partition as a whole, by name of the summary; a status."""
+        keys = [self.keys.gen, self.keys.epoch, *(self.keys.summary(one, gen) for one in values)]
+        arguments = (self.keys.build, b"%d" % gen, b"%d" % partition, b"%d" % epoch)
+        return int(await self._run(link, _SUMMARY, keys, (*arguments, *values.values())))
+
+    async def summaries(self, link: Link, name: str, gen: int) -> dict[int, bytes]:
+        """One summary of every partition that has said it."""
+        reply = await link.call(b"HGETALL", self.keys.summary(name, gen))
+        return {int(number): value for number, value in zip(reply[::2], reply[1::2], strict=True)}
 
     async def _run(
         self, link: Link, script: bytes, keys: Sequence[bytes], arguments: Sequence[Argument]

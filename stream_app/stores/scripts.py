@@ -104,3 +104,19 @@ if KEYS[3] then
 end
 return 1
 """
+
+SUMMARY: Final = b"""
+-- KEYS: gen, epochs, then one hash a summary.  ARGV: build, gen, partition, epoch, then a value
+-- for each hash.   Reply: a status, as of WRITE.
+local publishing = redis.call('HMGET', KEYS[1], 'build', 'gen')
+if not publishing[1] then return 1 end
+if publishing[1] ~= ARGV[1] or publishing[2] ~= ARGV[2] then return 3 end
+local epoch = tonumber(redis.call('HGET', KEYS[2], ARGV[3]))
+local mine = tonumber(ARGV[4])
+if not epoch or epoch < mine then return 1 end
+if epoch > mine then return 2 end
+for i = 3, #KEYS do
+  redis.call('HSET', KEYS[i], ARGV[3], ARGV[i + 2])
+end
+return 0
+"""

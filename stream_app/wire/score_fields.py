@@ -97,9 +97,18 @@ FIELDS: Final = (
         " as_of",
         "where no order is expected, without a purchase day, and by formula",
     ),
-    Field("rfm", "text", "three digits 1-5: recency, frequency, monetary", "until computed"),
     Field(
-        "value_rank", "float", "share of customers with a lower ltv, within .01", "until computed"
+        "rfm",
+        "text",
+        "three digits 1-5, fifths of all customers, 5 the best: last purchase day, purchase days,"
+        " mean spend of one",
+        "without a purchase day, and until all were looked over",
+    ),
+    Field(
+        "value_rank",
+        "float",
+        "share of customers with a lower ltv, within .01; of .8 and more are the top fifth",
+        "where `ltv` is, and until all were looked over",
     ),
     Field("model", "text", "id of the parameters used, as in ltv:model:<id>", "by formula"),
     Field("basis", "text", "what the computed fields were made with", choices=("model", "formula")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import compress, repeat
+from itertools import chain, compress, repeat
 from typing import Any, Final
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from stream_app.core import facts
 from stream_app.core.calendar import date_text
 from stream_app.core.customer import Customer
 from stream_app.core.models.day_starts import ABSENT
+from stream_app.core.population import Ranks, standing
 from stream_app.core.score import Scores
 from stream_app.core.segments import TIERS
 from stream_app.wire.score_fields import FIELDS, Kind
@@ -41,14 +42,19 @@ class _DateTexts(dict[int, str]):
 _DATES: Final = _DateTexts()
 
 
-def redis_rows(customers: Sequence[Customer], scores: Scores, gen: int) -> Rows:
+def redis_rows(
+    customers: Sequence[Customer], scores: Scores, gen: int, ranks: Ranks | None = None
+) -> Rows:
     """For each customer the fields of its hash, flat: field, value, field, value...
 
-    `scores` must be those of `customers`, in the same order.
+    `scores` must be those of `customers`, in the same order. Without `ranks` nobody knows where
+    they stand among all.
     """
     for_all: list[Iterable[str]] = []
     for_some: list[tuple[str, Iterable[str], Mask]] = []
-    for name, texts, values, mask in _columns(customers, scores, gen):
+    for name, texts, values, mask in chain(
+        _columns(customers, scores, gen), _columns_of_rank(scores, ranks)
+    ):
         if mask is None or all(mask):
             for_all += (repeat(name), texts(values))
         else:
@@ -106,6 +112,15 @@ def _columns_of_some(scores: Scores) -> Iterator[_Column]:
     for name in ("at_risk_at", "lost_at", "next_order_at"):
         instants = getattr(scores, name)
         yield name, _digits, instants.tolist(), (instants != ABSENT).tolist()
+
+
+def _columns_of_rank(scores: Scores, ranks: Ranks | None) -> Iterator[_Column]:
+    """Those that depend on all other customers."""
+    if ranks is None:
+        return
+    rfm, value_rank = standing(scores, ranks)
+    yield "rfm", _small, rfm.tolist(), scores.bought.tolist()
+    yield "value_rank", _floats, value_rank.tolist(), scores.valued.tolist()
 
 
 def _same(size: int) -> Callable[[list[str]], Iterable[str]]:

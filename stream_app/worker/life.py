@@ -98,6 +98,7 @@ async def _start(worker: Worker) -> None:
         "publisher": worker.publisher.run(),
         "models": worker.models.run(),
         "audit": worker.audit.run(),
+        "survey": worker.survey.run(),
         "idle check": _check_idle(worker),
     }.items():
         fate.watch(asyncio.create_task(task, name=name))

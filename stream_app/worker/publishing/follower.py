@@ -50,6 +50,8 @@ class Follower:
     gen: int = 0
     scoring: str = ""
     run_id: str = ""
+    begun: int = 0
+    """How often everything had to be published: Redis may have lost what else we wrote, too."""
     reached: int = 0
     """Next changelog offset at the last swap of `dirty` whose customers are all in Redis."""
     swept: int = 0

@@ -161,6 +161,7 @@ class Opening:
             if not done:
                 continue
             follower.wrote, follower.opened = follower.moving, True
+            follower.begun += 1
             follower.reached, follower.refused = 0, {}
             self._bind(follower, scoring, run_id)
             follower.catch_up = everything(follower.partition, scoring.as_of.of(follower.partition))

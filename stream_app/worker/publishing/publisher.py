@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import structlog
@@ -36,6 +36,7 @@ from stream_app.worker.publishing.opening import Opening
 from stream_app.worker.publishing.passes import Passes
 from stream_app.worker.publishing.redis_health import RETRY_SECONDS, RedisHealth
 from stream_app.worker.publishing.scoring import Scoring
+from stream_app.worker.publishing.summaries import Summaries
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +99,7 @@ class Publisher:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[Any] | None = None
         self._connected = False
+        self._summaries = Summaries(store)
         self._opening = Opening(store, metrics, options.refresh_seconds)
         self._passes = Passes(options.refresh_seconds)
         self._health = RedisHealth(shown_url, metrics)
@@ -116,6 +118,12 @@ class Publisher:
     def drop(self, number: int) -> None:
         """Follow a partition no longer. A write under way is refused once its new owner comes."""
         self._followers.pop(number, None)
+        self._summaries.drop(number)
+        self._look_soon()
+
+    def summarize(self, number: int, name: str, value: bytes) -> None:
+        """Say something of partition `number` as a whole, in the place of what was said before."""
+        self._summaries.put(number, name, value)
         self._look_soon()
 
     def set_parameters(self, parameters: ModelParameters | None, reason: str | None = None) -> None:
@@ -125,6 +133,11 @@ class Publisher:
         """
         self._scoring = self._make_scoring(parameters, reason)
         self._look_soon()
+
+    @property
+    def scoring(self) -> Scoring | None:
+        """How customers are scored now; None before it is known."""
+        return self._scoring
 
     @property
     def backlog(self) -> int:
@@ -201,6 +214,9 @@ class Publisher:
         self._next_look = self._now() + self._options.check_seconds
         trim(self._partitions())
         again = await self._opening.look(link, list(self._followers.values()), scoring, run_id)
+        await self._summaries.exchange(link, self._followers.values(), self._now())
+        if self._summaries.ranks is not scoring.ranks and self._scoring is scoring:
+            self._scoring = replace(scoring, ranks=self._summaries.ranks)
         if again:
             self._next_look = self._now() + RETRY_SECONDS[0]
         if not self.backlog:

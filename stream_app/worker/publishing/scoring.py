@@ -14,6 +14,7 @@ from stream_app.core.calendar import Calendar
 from stream_app.core.customer import Customer
 from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.statistics import statistics
+from stream_app.core.population import Ranks
 from stream_app.core.score import Scores, ScoreSettings, score
 from stream_app.wire.scores import redis_rows
 from stream_app.worker.partition import Partition
@@ -55,6 +56,8 @@ class Scoring:
     basis_reason: str | None
     """Why there are no parameters; None where there are."""
     as_of: AsOf
+    ranks: Ranks | None = None
+    """Where customers stand among all; no part of the name: they move with every customer."""
 
     @property
     def id(self) -> str:
@@ -65,7 +68,11 @@ class Scoring:
 
     def rows(self, customers: Sequence[Customer], as_of: int, gen: int) -> list[list[str]]:
         """For each customer the fields of its hash: field, value, field, value..."""
-        return redis_rows(customers, self._scores(customers, as_of), gen)
+        return redis_rows(customers, self._scores(customers, as_of), gen, self.ranks)
+
+    def scored(self, customers: Sequence[Customer], as_of: int) -> list[Scores]:
+        """The scores of customers, in any order."""
+        return [self._scores(customers, as_of)]
 
     def falls(self, customers: Sequence[Customer], since: int, until: int) -> list[bool]:
         """For each customer whether its tier fell by silence after `since`, up to `until`."""

@@ -1,0 +1,148 @@
+"""Where a customer stands among all: quantiles of the population, in sketches that add up.
+
+Each worker sketches the customers of its partitions; the sketches of all partitions merged are the
+population. `Ranks` are read off it: the share of customers with a lower `ltv`, and the digits 1-5
+of recency, frequency and monetary value.
+
+These three are the marketer's, not those of the models: recency is the last purchase day (later is
+better), frequency counts purchase days with the first one, monetary is the mean spend of a purchase
+day, the first one included.
+
+References
+----------
+Z. Karnin, K. Lang, E. Liberty (2016), "Optimal quantile approximation in streams", FOCS 2016.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from datasketches import kll_doubles_sketch
+from numpy.typing import NDArray
+
+from stream_app.core.models.arrays import Floats
+from stream_app.core.score import Scores
+
+FINE: Final = 800
+"""Size of the sketch of `ltv`: ranks within .0035 with a chance of .99, 20 KB a partition."""
+COARSE: Final = 200
+"""Size of those of R, F and M, of which only the fifths are read: within .014, 5 KB."""
+STEPS: Final = 1000
+"""Quantiles that a table of ranks has; between them it is a step of .001."""
+FIFTHS: Final = 5
+NAMES: Final = ("ltv", "last_day", "purchase_days", "spend")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The population's quantiles, as tables to look customers up in."""
+
+    ltv: Floats
+    """Quantiles at 0, 1/STEPS ... 1."""
+    last_day: Floats
+    """Upper edges of the lowest four fifths, as of the next two."""
+    purchase_days: Floats
+    spend: Floats
+
+    def value_rank(self, ltv: Floats) -> Floats:
+        """Share of customers with a lower ltv, 0-1, to four digits."""
+        share = np.searchsorted(self.ltv, ltv, side="left") / (STEPS + 1)
+        return np.round(share, 4)
+
+    def rfm(self, last_day: Floats, purchase_days: Floats, spend: Floats) -> NDArray[np.int64]:
+        """Three digits as a number: 555 bought lately, often, and for much."""
+        digits = (
+            1 + np.searchsorted(edges, values, side="left")
+            for edges, values in (
+                (self.last_day, last_day),
+                (self.purchase_days, purchase_days),
+                (self.spend, spend),
+            )
+        )
+        recency, frequency, monetary = digits
+        return np.asarray(100 * recency + 10 * frequency + monetary)
+
+    def distance(self, other: Ranks) -> float:
+        """How far a rank of this table can be from the same customer's in another one; 0-1."""
+        there = (np.searchsorted(other.ltv, self.ltv, "left") + 0.0) / (STEPS + 1)
+        here = np.searchsorted(self.ltv, self.ltv, "left") / (STEPS + 1)
+        edges = any(
+            not np.array_equal(getattr(self, name), getattr(other, name)) for name in NAMES[1:]
+        )
+        return max(float(np.abs(there - here).max()), 1.0 / FIFTHS if edges else 0.0)
+
+
+@dataclass
+class Population:
+    """Sketches of some customers; those who never bought are not in it."""
+
+    sketches: dict[str, Any] = field(
+        default_factory=lambda: {
+            name: kll_doubles_sketch(FINE if name == "ltv" else COARSE) for name in NAMES
+        }
+    )
+
+    def add(self, scores: Scores) -> None:
+        """Take in customers as they were scored."""
+        for name, column in columns(scores).items():
+            self.sketches[name].update(column)
+
+    def merge(self, other: Population) -> None:
+        """Take in the customers of another one; no customer may be in both."""
+        for name, sketch in other.sketches.items():
+            self.sketches[name].merge(sketch)
+
+    @property
+    def customers(self) -> int:
+        """How many were taken in, of those who have an ltv."""
+        return int(self.sketches["ltv"].n)
+
+    def ranks(self) -> Ranks | None:
+        """The tables; None where nobody has bought."""
+        if any(sketch.is_empty() for sketch in self.sketches.values()):
+            return None
+        fifths = np.arange(1, FIFTHS) / FIFTHS
+        return Ranks(
+            ltv=_quantiles(self.sketches["ltv"], np.arange(STEPS + 1) / STEPS),
+            **{name: _quantiles(self.sketches[name], fifths) for name in NAMES[1:]},
+        )
+
+    def to_bytes(self) -> dict[str, bytes]:
+        """The sketches in the compact form of Apache DataSketches, which other languages read."""
+        return {name: bytes(sketch.serialize()) for name, sketch in self.sketches.items()}
+
+    @classmethod
+    def from_bytes(cls, stored: dict[str, bytes]) -> Population:
+        """The sketches of `to_bytes`; ValueError where they are none."""
+        try:
+            return cls({name: kll_doubles_sketch.deserialize(stored[name]) for name in NAMES})
+        except (KeyError, RuntimeError, ValueError, IndexError) as error:
+            raise ValueError(f"no sketches of a population: {error}") from error
+
+
+def standing(scores: Scores, ranks: Ranks) -> tuple[NDArray[np.int64], Floats]:
+    """`rfm` and `value_rank` of customers; the first has meaning where they have bought, the other
+    where they have an ltv."""
+    found = columns(scores)
+    rfm, value_rank = np.zeros(len(scores), np.int64), np.zeros(len(scores))
+    rfm[scores.bought] = ranks.rfm(found["last_day"], found["purchase_days"], found["spend"])
+    value_rank[scores.valued] = ranks.value_rank(found["ltv"])
+    return rfm, value_rank
+
+
+def columns(scores: Scores) -> dict[str, Floats]:
+    """What is sketched of those who have bought, and of `ltv` of those who have one."""
+    found, bought = scores.statistics, scores.bought
+    days = found.purchase_days[bought]
+    return {
+        "ltv": scores.ltv_minor[scores.valued].astype(np.float64),
+        "last_day": found.last_day[bought].astype(np.float64),
+        "purchase_days": days.astype(np.float64),
+        "spend": found.gross_minor[bought].astype(np.float64) / days,
+    }
+
+
+def _quantiles(sketch: Any, at: Floats) -> Floats:
+    return np.asarray(sketch.get_quantiles(at, inclusive=True), np.float64)

@@ -1,0 +1,84 @@
+"""What is said of partitions as wholes: written beside the customers, and read back merged.
+
+A summary is one value a partition and name (the sketches of its population, its models' grades); a
+reader adds up the partitions. Summaries are derived from the state, so losing one costs nothing:
+whenever Redis may have lost them they are written again, and a new owner makes its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from stream_app.core.population import Population, Ranks
+from stream_app.stores import scripts
+from stream_app.stores.redis import Link
+from stream_app.stores.scores import ScoreStore
+from stream_app.wire.population import decode_population
+from stream_app.worker.publishing.follower import Follower
+
+POPULATION: Final = "population"
+READ_SECONDS: Final = 30.0
+"""How often the sketches of all partitions are read where none of ours has changed."""
+
+
+class Summaries:
+    """The newest summaries of the partitions held, and what the population's say together."""
+
+    def __init__(self, store: ScoreStore) -> None:
+        self._store = store
+        self._values: dict[int, dict[str, bytes]] = {}
+        self._unwritten: dict[int, set[str]] = {}
+        self._begun: dict[int, int] = {}
+        self._read_due = 0.0
+        self.ranks: Ranks | None = None
+        """Where customers stand among those of all partitions; None until that is known."""
+
+    def put(self, number: int, name: str, value: bytes) -> None:
+        """Say something of a partition from now on."""
+        self._values.setdefault(number, {})[name] = value
+        self._unwritten.setdefault(number, set()).add(name)
+
+    def drop(self, number: int) -> None:
+        """Another worker speaks for the partition now."""
+        for mapping in (self._values, self._unwritten, self._begun):
+            mapping.pop(number, None)
+
+    async def exchange(self, link: Link, followers: Iterable[Follower], now: float) -> None:
+        """Write what Redis lacks; read the population when it may be another. `now` is loop time.
+
+        What Redis refuses is tried again at the next look, which finds out why.
+        """
+        gen = None
+        for follower in followers:
+            if follower.writable:
+                gen = follower.gen
+                await self._write(link, follower)
+        if gen is not None and now >= self._read_due:
+            self._read_due = now + READ_SECONDS
+            await self._read(link, gen)
+
+    async def _write(self, link: Link, follower: Follower) -> None:
+        number = follower.partition.number
+        if self._begun.get(number) != follower.begun:
+            self._unwritten[number] = set(self._values.get(number, ()))
+        names = sorted(self._unwritten.get(number, ()))
+        if not names:
+            self._begun[number] = follower.begun
+            return
+        values = {name: self._values[number][name] for name in names}
+        status = await self._store.put_summaries(
+            link, follower.gen, number, follower.partition.epoch, values
+        )
+        if status == scripts.WRITTEN:
+            self._begun[number] = follower.begun
+            self._unwritten[number].difference_update(names)
+            self._read_due = 0.0
+
+    async def _read(self, link: Link, gen: int) -> None:
+        merged = Population()
+        for value in (await self._store.summaries(link, POPULATION, gen)).values():
+            found = decode_population(value)
+            if found is not None:
+                merged.merge(found)
+        self.ranks = merged.ranks() or self.ranks
