@@ -51,6 +51,8 @@ class Append:
     positions: dict[str, int]
     """Next offset of each source topic once this is acknowledged."""
     max_at_us: int
+    net_minor: int
+    """Money of all events accepted once this is acknowledged."""
     folded: Folded | None
     """The slice; None for a repair, which writes again what a zombie overwrote."""
     done: Callable[[], None]
@@ -154,7 +156,10 @@ class Appender:
         positions = {
             topic: source.next_offset for topic, source in partition.watermark.sources.items()
         }
-        return Append(entries, changed, positions, partition.watermark.max_at_us, folded, done)
+        watermark = partition.watermark
+        return Append(
+            entries, changed, positions, watermark.max_at_us, watermark.net_minor, folded, done
+        )
 
     async def _send(self) -> None:
         while True:
@@ -229,6 +234,7 @@ class Appender:
         partition.next_offset = offset + len(append.entries)
         partition.acknowledged.update(append.positions)
         partition.max_at_us = append.max_at_us
+        partition.net_minor = append.net_minor
         folded = append.folded
         if folded is not None:
             self._slots.release()
@@ -236,10 +242,10 @@ class Appender:
                 Waiting(
                     partition.next_offset,
                     folded.oldest_timestamp_ms,
-                    folded.newest_timestamp_ms,
                     folded.records,
                 )
             )
+            partition.uncounted.note(folded.before, folded.changed)
         self._metrics.add("ltv_changelog_batches_total", 1)
         self._metrics.add("ltv_changelog_bytes_total", append.size)
         self.pending -= 1

@@ -59,8 +59,9 @@ class Folded:
     misplaced: int
     """Refusals for ``wrong_partition`` or ``key_mismatch``: a sign of a wrong producer."""
     oldest_timestamp_ms: int
-    newest_timestamp_ms: int
     max_at_us: int
+    before: dict[bytes, Customer | None]
+    """The same customers as they were before the slice; None: they were new."""
 
 
 def fold(partition: Partition, topic: str, records: Sequence[Any], rules: Rules) -> Folded:
@@ -72,6 +73,7 @@ def fold(partition: Partition, topic: str, records: Sequence[Any], rules: Rules)
     decode, limit = rules.decoders[topic].decode, rules.byte_limit
     customers = partition.customers
     changed: dict[bytes, Customer] = {}
+    before: dict[bytes, Customer | None] = {}
     letters: list[tuple[Any, Refusal]] = []
     applied = duplicates = misplaced = money = size = taken = 0
     max_at_us = partition.watermark.max_at_us
@@ -102,6 +104,7 @@ def fold(partition: Partition, topic: str, records: Sequence[Any], rules: Rules)
                 # Only now: a copy that saw nothing but duplicates must not replace the version
                 # whose acknowledgement sets its changelog offset.
                 changed[key] = customers[key] = customer
+                before[key] = known
                 counted, size = 0, size + len(key) + ENTRY_BYTES
             if event.at_us > max_at_us:
                 max_at_us = event.at_us
@@ -125,8 +128,8 @@ def fold(partition: Partition, topic: str, records: Sequence[Any], rules: Rules)
         duplicates,
         misplaced,
         records[0].timestamp,
-        records[taken - 1].timestamp,
         max_at_us,
+        before,
     )
     _advance(partition, folded, records[taken - 1], money)
     return folded

@@ -23,10 +23,30 @@ class Waiting:
     """The changelog offset after the slice's last record."""
     oldest_timestamp_ms: int
     """Kafka timestamp of the slice's first record."""
-    newest_timestamp_ms: int
-    """Kafka timestamp of the slice's last record."""
     events: int
     """Records in the slice."""
+
+
+@dataclass(slots=True)
+class Uncounted:
+    """Customers that acknowledged slices have changed since the totals were last brought up to
+    them: each as the totals count it, and as it is now."""
+
+    before: dict[bytes, Customer | None] = field(default_factory=dict)
+    after: dict[bytes, Customer] = field(default_factory=dict)
+
+    def note(self, before: dict[bytes, Customer | None], after: dict[bytes, Customer]) -> None:
+        """A slice is acknowledged."""
+        first = self.before.setdefault
+        for key, customer in before.items():
+            first(key, customer)
+        self.after.update(after)
+
+    def take(self) -> tuple[list[Customer | None], list[Customer]]:
+        """All there is, in two lists of one order; nothing is left."""
+        before, after = self.before, self.after
+        self.before, self.after = {}, {}
+        return list(before.values()), [after[key] for key in before]
 
 
 @dataclass(slots=True)
@@ -49,6 +69,12 @@ class Partition:
     """Acknowledged versions that Redis does not show yet."""
     max_at_us: int = 0
     """Largest acknowledged ``occurred_at``, microseconds since 1970."""
+    net_minor: int = 0
+    """Money of all acknowledged events."""
+    recovered: list[Customer] = field(default_factory=list)
+    """Everybody as the changelog had them when the partition was taken; the first count empties
+    it."""
+    uncounted: Uncounted = field(default_factory=Uncounted)
     waiting: list[Waiting] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when ``dirty`` gains something; the publisher clears it."""

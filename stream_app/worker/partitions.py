@@ -178,6 +178,8 @@ class Partitions:
             acknowledged=positions,
             customers=rebuilt.customers,
             max_at_us=watermark.max_at_us,
+            net_minor=watermark.net_minor,
+            recovered=list(rebuilt.customers.values()),
         )
         appender = Appender(
             partition, self._changelog, self._send_letters, self._metrics, self._settings.in_flight

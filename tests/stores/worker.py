@@ -81,7 +81,7 @@ class State:
             partition.unacknowledged.pop(key, None)
             partition.max_at_us = max(partition.max_at_us, (customer.last_day or 0) * DAY * 10**6)
         partition.next_offset += 1  # the watermark
-        partition.waiting.append(Waiting(partition.next_offset, -1, -1, len(slice_)))
+        partition.waiting.append(Waiting(partition.next_offset, -1, len(slice_)))
         partition.changed.set()
 
     def recovered(self, *, epoch: int | None = None) -> State:

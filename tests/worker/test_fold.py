@@ -195,17 +195,26 @@ def test_a_duplicate_before_a_new_event_does_not_hide_it() -> None:
     assert (one.changed[b"c-1"].orders, held.orders) == (2, 1)
 
 
-def test_the_anchor_is_the_last_record_taken_and_the_span_is_of_the_slice() -> None:
+def test_the_anchor_is_the_last_record_taken_and_the_age_that_of_the_first() -> None:
     into = partition()
     one = folded(into, bought(4), bought(5), spoilt(9))
     anchor = into.watermark.sources[TOPIC].anchor
     assert anchor is not None
     assert (anchor.offset, anchor.timestamp_ms) == (9, TIMESTAMP_MS + 9)
     assert one.next_offset == 10
-    assert (one.oldest_timestamp_ms, one.newest_timestamp_ms) == (
-        TIMESTAMP_MS + 4,
-        TIMESTAMP_MS + 9,
-    )
+    assert one.oldest_timestamp_ms == TIMESTAMP_MS + 4
+
+
+def test_who_changed_is_told_as_before_and_after_the_slice() -> None:
+    into = partition()
+    first = folded(into, bought(0), bought(1))
+    assert first.before == {b"c-1": None}
+    held = into.customers[b"c-1"]
+    second = folded(into, bought(1), bought(2))
+    assert second.before[b"c-1"] is held
+    assert (held.orders, second.changed[b"c-1"].orders) == (2, 3)
+    third = folded(into, bought(2))
+    assert (third.duplicates, third.before) == (1, {})
 
 
 def test_the_latest_instant_never_goes_back() -> None:
