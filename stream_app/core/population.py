@@ -25,37 +25,36 @@ from numpy.typing import NDArray
 from stream_app.core.models.arrays import Floats
 from stream_app.core.score import Scores
 
-FINE: Final = 800
-"""Size of the sketch of `ltv`: ranks within .0035 with a chance of .99, 20 KB a partition."""
-COARSE: Final = 200
-"""Size of those of R, F and M, of which only the fifths are read: within .014, 5 KB."""
-STEPS: Final = 1000
-"""Quantiles that a table of ranks has; between them it is a step of .001."""
-FIFTHS: Final = 5
 NAMES: Final = ("ltv", "last_day", "purchase_days", "spend")
+SIZES: Final = {"ltv": 1600, "last_day": 400, "purchase_days": 400, "spend": 400}
+"""Of the sketches: ranks by `ltv` within .002, the others within .007, with a chance of .99; 40 and
+10 KB a partition."""
+TOLERANCES: Final = {"ltv": 0.005, "last_day": 0.03, "purchase_days": 0.03, "spend": 0.03}
+"""By how much a rank may have moved before the tables are other ones: above the sketches' noise."""
+STEPS: Final = 1000
+"""Quantiles that a table has; from one to the next it is a step of .001."""
+FIFTHS: Final = [STEPS // 5 * fifth for fifth in range(1, 5)]
+"""Places in a table where a digit ends and the next one begins."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ranks:
-    """The population's quantiles, as tables to look customers up in."""
+    """The population's quantiles at 0, 1/STEPS ... 1, as tables to look customers up in."""
 
     ltv: Floats
-    """Quantiles at 0, 1/STEPS ... 1."""
     last_day: Floats
-    """Upper edges of the lowest four fifths, as of the next two."""
     purchase_days: Floats
     spend: Floats
 
     def value_rank(self, ltv: Floats) -> Floats:
         """Share of customers with a lower ltv, 0-1, to four digits."""
-        share = np.searchsorted(self.ltv, ltv, side="left") / (STEPS + 1)
-        return np.round(share, 4)
+        return np.round(_share_below(self.ltv, ltv), 4)
 
     def rfm(self, last_day: Floats, purchase_days: Floats, spend: Floats) -> NDArray[np.int64]:
         """Three digits as a number: 555 bought lately, often, and for much."""
         digits = (
-            1 + np.searchsorted(edges, values, side="left")
-            for edges, values in (
+            1 + np.searchsorted(table[FIFTHS], values, side="left")
+            for table, values in (
                 (self.last_day, last_day),
                 (self.purchase_days, purchase_days),
                 (self.spend, spend),
@@ -64,14 +63,15 @@ class Ranks:
         recency, frequency, monetary = digits
         return np.asarray(100 * recency + 10 * frequency + monetary)
 
-    def distance(self, other: Ranks) -> float:
-        """How far a rank of this table can be from the same customer's in another one; 0-1."""
-        there = (np.searchsorted(other.ltv, self.ltv, "left") + 0.0) / (STEPS + 1)
-        here = np.searchsorted(self.ltv, self.ltv, "left") / (STEPS + 1)
-        edges = any(
-            not np.array_equal(getattr(self, name), getattr(other, name)) for name in NAMES[1:]
+    def moved(self, other: Ranks) -> bool:
+        """Whether some rank is another one by the other tables, by more than is tolerated."""
+        return any(
+            float(np.abs(_share_below(mine, mine) - _share_below(theirs, mine)).max()) > most
+            for mine, theirs, most in (
+                (getattr(self, name), getattr(other, name), most)
+                for name, most in TOLERANCES.items()
+            )
         )
-        return max(float(np.abs(there - here).max()), 1.0 / FIFTHS if edges else 0.0)
 
 
 @dataclass
@@ -79,9 +79,7 @@ class Population:
     """Sketches of some customers; those who never bought are not in it."""
 
     sketches: dict[str, Any] = field(
-        default_factory=lambda: {
-            name: kll_doubles_sketch(FINE if name == "ltv" else COARSE) for name in NAMES
-        }
+        default_factory=lambda: {name: kll_doubles_sketch(size) for name, size in SIZES.items()}
     )
 
     def add(self, scores: Scores) -> None:
@@ -103,11 +101,7 @@ class Population:
         """The tables; None where nobody has bought."""
         if any(sketch.is_empty() for sketch in self.sketches.values()):
             return None
-        fifths = np.arange(1, FIFTHS) / FIFTHS
-        return Ranks(
-            ltv=_quantiles(self.sketches["ltv"], np.arange(STEPS + 1) / STEPS),
-            **{name: _quantiles(self.sketches[name], fifths) for name in NAMES[1:]},
-        )
+        return Ranks(**{name: _table(sketch) for name, sketch in self.sketches.items()})
 
     def to_bytes(self) -> dict[str, bytes]:
         """The sketches in the compact form of Apache DataSketches, which other languages read."""
@@ -144,5 +138,10 @@ def columns(scores: Scores) -> dict[str, Floats]:
     }
 
 
-def _quantiles(sketch: Any, at: Floats) -> Floats:
+def _table(sketch: Any) -> Floats:
+    at = np.arange(STEPS + 1) / STEPS
     return np.asarray(sketch.get_quantiles(at, inclusive=True), np.float64)
+
+
+def _share_below(table: Floats, values: Floats) -> Floats:
+    return np.searchsorted(table, values, side="left") / (STEPS + 1)

@@ -1,8 +1,8 @@
 """Look over the customers of a partition now and then, and say what they are like as a whole.
 
-What is said is derived from the state alone: quantiles of the population. A partition is looked
-over again when it has changed, when a business day has begun or when another model is in use, and
-never for more than a small share of the worker's time.
+What is said is derived from the state alone: the quantiles of the population, and sums over its
+tiers and segments. A partition is looked over again when it has changed, when a business day has
+begun or when another model is in use, and never for more than a small share of the worker's time.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from typing import Final
 
 import structlog
 
+from stream_app.core.calendar import DAY_SECONDS
 from stream_app.core.customer import Customer
-from stream_app.core.population import Population
+from stream_app.core.population import Population, Ranks
+from stream_app.core.portfolio import SILENT_DAYS, Portfolio, portfolio
 from stream_app.wire.population import encode_population
+from stream_app.wire.segments import Segments, encode_segments
 from stream_app.worker.partition import Partition
 from stream_app.worker.publishing.publisher import Publisher
 from stream_app.worker.publishing.scoring import Scoring
-from stream_app.worker.publishing.summaries import POPULATION
+from stream_app.worker.publishing.summaries import POPULATION, SEGMENTS
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +42,7 @@ class _Seen:
     next_offset: int
     day: int
     scoring: str
+    ranks: Ranks | None
 
 
 class Survey:
@@ -67,10 +71,10 @@ class Survey:
         if scoring is None:
             return
         for number, partition in list(self._held().items()):
-            new = self._seen.get(number)
-            changed = new is None or new != _seen(partition, scoring)
-            fresh = new is None or new.partition is not partition
-            if changed and (fresh or now >= self._due.get(number, 0.0)):
+            last = self._seen.get(number)
+            is_new = last is None or last.partition is not partition
+            due = is_new or now >= self._due.get(number, 0.0)
+            if due and last != _seen(partition, scoring):
                 yield partition
 
     async def _look_over(self, partition: Partition) -> float:
@@ -78,24 +82,50 @@ class Survey:
         loop, scoring = asyncio.get_running_loop(), self._publisher.scoring
         if scoring is None:
             return 0.0
-        seen, as_of = _seen(partition, scoring), scoring.as_of.of(partition)
-        population, spent = Population(), 0.0
+        seen, look, spent = _seen(partition, scoring), Look(scoring, partition), 0.0
         for some in _pieces(list(partition.customers.values())):
             began = loop.time()
-            for scores in scoring.scored(some, as_of):
-                population.add(scores)
+            look.add(some)
             spent += loop.time() - began
             await asyncio.sleep(0)
         number = partition.number
         if self._held().get(number) is partition:
-            self._publisher.summarize(number, POPULATION, encode_population(population, as_of))
+            for name, value in look.said().items():
+                self._publisher.summarize(number, name, value)
             self._seen[number], self._due[number] = seen, loop.time() + self._seconds
         return spent
 
 
+class Look:
+    """One look over a partition, all of it at one instant."""
+
+    def __init__(self, scoring: Scoring, partition: Partition) -> None:
+        self._scoring = scoring
+        self._as_of = scoring.as_of.of(partition)
+        self._population = Population()
+        self._portfolio = Portfolio()
+
+    def add(self, customers: list[Customer]) -> None:
+        """Some more of the customers."""
+        later = self._as_of + SILENT_DAYS * DAY_SECONDS
+        now, then = (self._scoring.scored(customers, each) for each in (self._as_of, later))
+        for scores, in_silence in zip(now, then, strict=True):
+            self._population.add(scores)
+            self._portfolio += portfolio(scores, in_silence, self._scoring.ranks)
+
+    def said(self) -> dict[str, bytes]:
+        """By name of the summary."""
+        parameters = self._scoring.parameters
+        model = None if parameters is None else parameters.id
+        return {
+            POPULATION: encode_population(self._population, self._as_of),
+            SEGMENTS: encode_segments(Segments(self._as_of, model, self._portfolio)),
+        }
+
+
 def _seen(partition: Partition, scoring: Scoring) -> _Seen:
     day = scoring.day_of(scoring.as_of.of(partition))
-    return _Seen(partition, partition.next_offset, day, scoring.id)
+    return _Seen(partition, partition.next_offset, day, scoring.id, scoring.ranks)
 
 
 def _pieces(customers: list[Customer]) -> Iterator[list[Customer]]:

@@ -132,11 +132,19 @@ def test_sketches_of_parts_rank_as_the_sketch_of_the_whole(worth: list[int], cut
     )
 
 
-def test_tables_differ_by_how_far_a_rank_has_moved() -> None:
-    before = ranks_of([buyer((TODAY, minor)) for minor in range(100, 200)])
-    after = ranks_of([buyer((TODAY, minor)) for minor in range(100, 220)])
-    assert before.distance(before) == 0
-    assert before.distance(after) > 0.05
+def test_tables_are_other_ones_when_a_rank_has_moved_by_more_than_is_tolerated() -> None:
+    before = ranks_of([buyer((TODAY, minor)) for minor in range(1000, 2000)])
+    barely = ranks_of([buyer((TODAY, minor)) for minor in range(1000, 2003)])
+    clearly = ranks_of([buyer((TODAY, minor)) for minor in range(1000, 2100)])
+    assert not before.moved(before)
+    assert not before.moved(barely)
+    assert before.moved(clearly)
+
+
+def test_the_noise_of_sketches_moves_no_rank() -> None:
+    people = some(30_000, seed=3)
+    tables = [ranks_of(people[shift:] + people[:shift]) for shift in range(0, 30_000, 5000)]
+    assert not any(tables[0].moved(other) for other in tables[1:])
 
 
 @pytest.mark.parametrize("bad", [{}, {"ltv": b""}, dict.fromkeys(

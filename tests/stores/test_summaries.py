@@ -33,23 +33,6 @@ def customers_in(client: Redis, number: int = 3) -> int:
     return found.customers if found else 0
 
 
-async def test_customers_show_where_they_stand_among_all_partitions(
-    valkey: Valkey, client: Redis
-) -> None:
-    rig, low, high = Rig(valkey.url), State(1, 10), State(2, 20)
-    for number in range(100):
-        low.buy(f"low-{number}", minor=100 + number)
-        high.buy(f"high-{number}", minor=1000 + number)
-    survey = await surveyed(rig, low, high)
-    await until(lambda: customers_in(client, 1) == 100 and customers_in(client, 2) == 100)
-    await until(lambda: bool(client.hexists("ltv:{high-0}", "value_rank")))
-    await until(lambda: 0.49 <= float(client.hget("ltv:{high-0}", "value_rank") or 0) <= 0.51)
-    await until(lambda: 0.98 <= float(client.hget("ltv:{high-99}", "value_rank") or 0) <= 1)
-    assert client.hget("ltv:{high-99}", "rfm") == b"115"
-    assert client.hget("ltv:{low-0}", "rfm") == b"111"
-    await ended(rig, survey)
-
-
 async def test_a_flushed_redis_gets_the_summaries_back(valkey: Valkey, client: Redis) -> None:
     rig, state = Rig(valkey.url), State()
     state.buy("a", "b")

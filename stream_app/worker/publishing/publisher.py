@@ -124,7 +124,7 @@ class Publisher:
     def summarize(self, number: int, name: str, value: bytes) -> None:
         """Say something of partition `number` as a whole, in the place of what was said before."""
         self._summaries.put(number, name, value)
-        self._look_soon()
+        self._changed.set()
 
     def set_parameters(self, parameters: ModelParameters | None, reason: str | None = None) -> None:
         """Score with these from now on; None scores by formula, and `reason` says why.
@@ -214,7 +214,7 @@ class Publisher:
         self._next_look = self._now() + self._options.check_seconds
         trim(self._partitions())
         again = await self._opening.look(link, list(self._followers.values()), scoring, run_id)
-        await self._summaries.exchange(link, self._followers.values(), self._now())
+        await self._summaries.read(link, self._followers.values(), self._now())
         if self._summaries.ranks is not scoring.ranks and self._scoring is scoring:
             self._scoring = replace(scoring, ranks=self._summaries.ranks)
         if again:
@@ -234,6 +234,7 @@ class Publisher:
             if follower is not None and follower.catch_up is not None:
                 await self._go_on(link, scoring, follower, follower.catch_up)
         await self._move(link)
+        await self._summaries.write(link, self._followers.values())
 
     def _take(self, follower: Follower) -> _Taken:
         taken, waiting, reached = follower.take()

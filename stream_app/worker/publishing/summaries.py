@@ -18,6 +18,7 @@ from stream_app.wire.population import decode_population
 from stream_app.worker.publishing.follower import Follower
 
 POPULATION: Final = "population"
+SEGMENTS: Final = "segments"
 READ_SECONDS: Final = 30.0
 """How often the sketches of all partitions are read where none of ours has changed."""
 
@@ -44,16 +45,15 @@ class Summaries:
         for mapping in (self._values, self._unwritten, self._begun):
             mapping.pop(number, None)
 
-    async def exchange(self, link: Link, followers: Iterable[Follower], now: float) -> None:
-        """Write what Redis lacks; read the population when it may be another. `now` is loop time.
-
-        What Redis refuses is tried again at the next look, which finds out why.
-        """
-        gen = None
+    async def write(self, link: Link, followers: Iterable[Follower]) -> None:
+        """Write what Redis lacks. What it refuses is tried again: the next look finds out why."""
         for follower in followers:
             if follower.writable:
-                gen = follower.gen
                 await self._write(link, follower)
+
+    async def read(self, link: Link, followers: Iterable[Follower], now: float) -> None:
+        """Read the population when it may be another. `now` is loop time."""
+        gen = next((each.gen for each in followers if each.writable), None)
         if gen is not None and now >= self._read_due:
             self._read_due = now + READ_SECONDS
             await self._read(link, gen)
@@ -73,12 +73,15 @@ class Summaries:
         if status == scripts.WRITTEN:
             self._begun[number] = follower.begun
             self._unwritten[number].difference_update(names)
-            self._read_due = 0.0
+            if POPULATION in values:
+                self._read_due = 0.0
 
     async def _read(self, link: Link, gen: int) -> None:
         merged = Population()
         for value in (await self._store.summaries(link, POPULATION, gen)).values():
-            found = decode_population(value)
-            if found is not None:
-                merged.merge(found)
-        self.ranks = merged.ranks() or self.ranks
+            said = decode_population(value)
+            if said is not None:
+                merged.merge(said)
+        found = merged.ranks()
+        if found is not None and (self.ranks is None or self.ranks.moved(found)):
+            self.ranks = found
