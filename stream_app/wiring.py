@@ -40,6 +40,7 @@ from stream_app.worker.publishing.coalescing import Coalescing
 from stream_app.worker.publishing.publisher import Options, Publisher
 from stream_app.worker.publishing.scoring import AsOf, Scoring
 from stream_app.worker.source import Sources
+from stream_app.worker.status import Reporter
 from stream_app.worker.survey import Survey
 
 FOLDED_A_SECOND = 50_000
@@ -60,6 +61,7 @@ class Worker:
     models: ModelSource
     audit: Audit
     survey: Survey
+    reporter: Reporter
     http: HttpServer
     metrics: Metrics
     fate: Fate
@@ -106,6 +108,7 @@ def build(settings: Settings) -> Worker:
         ModelSource(settings, model_reader, metrics, publisher.set_parameters),
         Audit(settings, app, partitions, metrics),
         Survey(lambda: partitions.held, publisher, settings.survey_seconds),
+        Reporter(lambda: partitions.held, app.lag, publisher),
         HttpServer(settings.http_host, settings.http_port, metrics, ready),
         metrics,
         fate,

@@ -93,6 +93,18 @@ class LtvApp(faust.App):
             for topic in self.settings.source_topics
         )
 
+    def lag(self, number: int) -> dict[str, int]:
+        """Records between the durable state of a partition and the end of each source topic."""
+        consumer, partition = self.consumer, self.partitions.held.get(number)
+        if not isinstance(consumer, Consumer) or partition is None:
+            return {}
+        return {
+            topic: max(
+                0, consumer.end(topic, number) - max(at, consumer.idle_position(topic, number))
+            )
+            for topic, at in partition.acknowledged.items()
+        }
+
     def taken(self, size: int) -> None:
         """A slice of ``size`` bytes has left the queue between fetching and folding."""
         consumer = self.consumer

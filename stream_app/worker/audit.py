@@ -21,7 +21,6 @@ from stream_app.settings import Settings
 from stream_app.worker.app import LtvApp
 from stream_app.worker.partition import Partition
 from stream_app.worker.partitions import Partitions
-from stream_app.worker.transport import Consumer
 
 log = structlog.get_logger(__name__)
 
@@ -73,14 +72,9 @@ class Audit:
 
     def _lag(self) -> None:
         """Records between the durable state and the end of each source partition."""
-        consumer = self._app.consumer
-        if not isinstance(consumer, Consumer):
-            return
         shown: set[tuple[str, str]] = set()
-        for number, partition in self._partitions.held.items():
-            for topic, position in partition.acknowledged.items():
-                end = consumer.end(topic, number)
-                lag = max(0, end - max(position, consumer.idle_position(topic, number)))
+        for number in self._partitions.held:
+            for topic, lag in self._app.lag(number).items():
                 self._metrics.set("ltv_consumer_lag_records", lag, topic, str(number))
                 shown.add((topic, str(number)))
         for topic, label in self._shown - shown:

@@ -99,6 +99,7 @@ async def _start(worker: Worker) -> None:
         "models": worker.models.run(),
         "audit": worker.audit.run(),
         "survey": worker.survey.run(),
+        "status": worker.reporter.run(),
         "idle check": _check_idle(worker),
     }.items():
         fate.watch(asyncio.create_task(task, name=name))

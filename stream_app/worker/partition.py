@@ -76,6 +76,8 @@ class Partition:
     it."""
     uncounted: Uncounted = field(default_factory=Uncounted)
     waiting: list[Waiting] = field(default_factory=list)
+    late_seconds: float | None = None
+    """From a record's timestamp to its customer's score in Redis, of the last slice written."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when ``dirty`` gains something; the publisher clears it."""
 

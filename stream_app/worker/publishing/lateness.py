@@ -13,12 +13,12 @@ WAITING_KEPT: Final = 10_000
 """Slices of a partition whose lateness is remembered while Redis is away: the oldest."""
 
 
-def observe(waiting: Iterable[Waiting], metrics: Metrics) -> None:
+def observe(partition: Partition, waiting: Iterable[Waiting], metrics: Metrics) -> None:
     """Slices are in Redis now: each once, for all its events, from its oldest record."""
     now = time.time()
     for each in waiting:
         if each.oldest_timestamp_ms >= 0:
-            late = max(0.0, now - each.oldest_timestamp_ms / 1000)
+            late = partition.late_seconds = max(0.0, now - each.oldest_timestamp_ms / 1000)
             metrics.observe("ltv_event_to_redis_seconds", late, each.events)
 
 

@@ -13,7 +13,7 @@ How Redis may have lost something, and what is then done, is in `follower` and `
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -125,6 +125,10 @@ class Publisher:
         """Say something of partition `number` as a whole, in the place of what was said before."""
         self._summaries.put(number, name, value)
         self._changed.set()
+
+    def said(self, number: int) -> Mapping[str, bytes]:
+        """What is said of partition `number` as a whole, by name."""
+        return self._summaries.of(number)
 
     def set_parameters(self, parameters: ModelParameters | None, reason: str | None = None) -> None:
         """Score with these from now on; None scores by formula, and `reason` says why.
@@ -264,7 +268,7 @@ class Publisher:
             follower.put_back(load.customers, taken.waiting, WAITING_KEPT)
             return
         follower.reached = taken.reached
-        observe(taken.waiting, self._metrics)
+        observe(follower.partition, taken.waiting, self._metrics)
 
     def _accepted(self, load: Load) -> bool:
         """Whether a load is in Redis, but for single customers that are kept to be tried again."""

@@ -7,7 +7,7 @@ whenever Redis may have lost them they are written again, and a new owner makes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from stream_app.core.population import Population, Ranks
@@ -19,6 +19,7 @@ from stream_app.worker.publishing.follower import Follower
 
 POPULATION: Final = "population"
 SEGMENTS: Final = "segments"
+STATUS: Final = "status"
 READ_SECONDS: Final = 30.0
 """How often the sketches of all partitions are read where none of ours has changed."""
 
@@ -39,6 +40,10 @@ class Summaries:
         """Say something of a partition from now on."""
         self._values.setdefault(number, {})[name] = value
         self._unwritten.setdefault(number, set()).add(name)
+
+    def of(self, number: int) -> Mapping[str, bytes]:
+        """What is said of a partition, by name."""
+        return self._values.get(number, {})
 
     def drop(self, number: int) -> None:
         """Another worker speaks for the partition now."""
