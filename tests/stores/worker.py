@@ -115,6 +115,7 @@ class Rig:
     refresh_seconds: float = 1e9
     timeout_seconds: float = 1.0
     allow_eviction: bool = False
+    challenger_share: float = 0.0
     clock: Clock = field(default_factory=Clock)
     metrics: Metrics = field(default_factory=lambda: Metrics("test"))
     publisher: Publisher = field(init=False)
@@ -136,10 +137,16 @@ class Rig:
             ),
         )
 
-    def scoring(self, parameters: ModelParameters | None, reason: str | None) -> Scoring:
+    def scoring(
+        self,
+        parameters: ModelParameters | None,
+        reason: str | None,
+        challenger: ModelParameters | None,
+    ) -> Scoring:
         """What the wiring of a worker gives."""
         as_of = AsOf(self.clock, self.fixed, self.event_time)
-        return Scoring(Calendar("UTC"), ScoreSettings(currency="USD"), parameters, reason, as_of)
+        settings, share = ScoreSettings(currency="USD"), self.challenger_share
+        return Scoring(Calendar("UTC"), settings, parameters, reason, as_of, challenger, share)
 
     async def start(self, *states: State) -> None:
         """Run it, following the partitions, by formula."""
