@@ -150,9 +150,13 @@ class Rig:
 
     async def start(self, *states: State) -> None:
         """Run it, following the partitions, by formula."""
+        self.publisher.set_parameters(None, "no model")
+        await self.run(*states)
+
+    async def run(self, *states: State) -> None:
+        """Run it, following the partitions, with the parameters it was given."""
         for state in states:
             self.publisher.add(state.partition)
-        self.publisher.set_parameters(None, "no model")
         self.task = asyncio.create_task(self.publisher.run())
 
     async def stop(self, drain_seconds: float = 5.0) -> None:
