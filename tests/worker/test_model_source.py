@@ -31,6 +31,7 @@ UNUSABLE = {
     "out of range": parameters_to_json(replace(GOOD, r=-1.0)),
     "another currency": parameters_to_json(replace(GOOD, currency="EUR")),
     "another time zone": parameters_to_json(replace(GOOD, time_zone="Asia/Tokyo")),
+    "another role": parameters_to_json(GOOD).replace(b'"champion"', b'"king"'),
 }
 
 
