@@ -8,7 +8,7 @@
 | `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published` |
 | `ltv:model:<id>`        | hash | publisher                  | parameters of a model              |
 | `ltv:model:current`     | hash | publisher                  | those in use; absent by formula    |
-| `ltv:model:challenger`  | hash | publisher                  | the challenger's, where there is   |
+| `ltv:model:challenger`  | hash | publisher                  | the challenger's; else absent      |
 
 `ltv:` stands for the prefix. An id stands in its key as the bytes it came with; the braces make it
 the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN or KEYS.
