@@ -170,12 +170,21 @@ def new_publisher(settings: Settings, metrics: Metrics, app: LtvApp) -> Publishe
 
 
 def scoring(
-    settings: Settings, parameters: ModelParameters | None, reason: str | None = None
+    settings: Settings,
+    parameters: ModelParameters | None,
+    reason: str | None = None,
+    challenger: ModelParameters | None = None,
 ) -> Scoring:
-    """How customers are scored with ``parameters``, or without and why."""
+    """How customers are scored with ``parameters``, or without and why; a share by another."""
     as_of = AsOf(time.time, settings.as_of_seconds, settings.as_of_event_time)
     return Scoring(
-        Calendar(settings.time_zone), score_settings(settings), parameters, reason, as_of
+        Calendar(settings.time_zone),
+        score_settings(settings),
+        parameters,
+        reason,
+        as_of,
+        challenger,
+        settings.challenger_share,
     )
 
 

@@ -25,11 +25,18 @@ KINDS = ("mbg", "bg", "pareto")
     type=click.Choice(KINDS),
     help="Publish this one; default: mbg, or the likeliest where that has no fit.",
 )
+@click.option(
+    "--challenger",
+    is_flag=True,
+    help="Publish it to be compared with the model in use, not to take its place.",
+)
 @click.option("--dry-run", is_flag=True, help="Fit and compare; publish nothing.")
 @JSON
 @setting_options("brokers", "app_id", "build", "as_of")
 @click.pass_context
-def fit(context: click.Context, kind: str | None, dry_run: bool, as_json: bool) -> int:
+def fit(
+    context: click.Context, kind: str | None, challenger: bool, dry_run: bool, as_json: bool
+) -> int:
     """Fit every model to the customers of now, compare them, and publish one to the workers.
 
     The state is read while workers go on; days after --as-of are not looked at. Where there is
@@ -39,7 +46,13 @@ def fit(context: click.Context, kind: str | None, dry_run: bool, as_json: bool) 
     settings = settings_from(context)
     from stream_app.jobs.fit import run
 
-    return run(settings, kind=cast("Kind | None", kind), dry_run=dry_run, as_json=as_json)
+    return run(
+        settings,
+        kind=cast("Kind | None", kind),
+        challenger=challenger,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
 
 
 @click.command()
@@ -72,7 +85,7 @@ def validate(context: click.Context, cut: datetime, html: Path | None, as_json: 
 @setting_options("brokers", "topic_models")
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> int | None:
-    """The models that were published, the one in use last and marked."""
+    """The models that were published: * is in use (the champion), + the challenger."""
     if context.invoked_subcommand is not None:
         return None
     settings = settings_from(context)
@@ -87,7 +100,7 @@ def models(context: click.Context, as_json: bool) -> int | None:
 @setting_options("brokers", "topic_models")
 @click.pass_context
 def promote(context: click.Context, model_id: str, as_json: bool) -> int:
-    """Put a model that was published into use, by appending it to the topic once more."""
+    """Put a model that was published into use as champion, by appending it once more."""
     settings = settings_from(context)
     from stream_app.jobs.models import run_promote
 
@@ -99,8 +112,38 @@ def promote(context: click.Context, model_id: str, as_json: bool) -> int:
 @setting_options("brokers", "topic_models")
 @click.pass_context
 def rollback(context: click.Context, as_json: bool) -> int:
-    """Put the model that was in use before this one into use again."""
+    """Put the champion that was in use before this one into use again."""
     settings = settings_from(context)
     from stream_app.jobs.models import run_roll_back
 
     return run_roll_back(settings, as_json=as_json)
+
+
+@models.command()
+@click.argument("model_id", metavar="ID")
+@JSON
+@setting_options("brokers", "topic_models")
+@click.pass_context
+def challenge(context: click.Context, model_id: str, as_json: bool) -> int:
+    """Compare a model that was published with the one in use; a challenger before it retires.
+
+    Both are graded. LTV_CHALLENGER_SHARE of the workers says how many customers get its scores.
+    """
+    settings = settings_from(context)
+    from stream_app.jobs.models import run_challenge
+
+    return run_challenge(settings, model_id, as_json=as_json)
+
+
+@models.command()
+@click.argument("model_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@JSON
+@setting_options("brokers", "topic_models")
+@click.pass_context
+def withdraw(context: click.Context, model_id: str, yes: bool, as_json: bool) -> int:
+    """Take a model out of the topic; of the one in use the champion before it takes the place."""
+    settings = settings_from(context)
+    from stream_app.jobs.models import run_withdraw
+
+    return run_withdraw(settings, model_id, yes=yes, as_json=as_json)

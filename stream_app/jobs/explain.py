@@ -191,9 +191,10 @@ def _basis(found: Explanation) -> str:
     if model is None:
         return f"the formula, because: {found.shown.basis_reason or 'no reason given'}"
     named: Mapping[str, Any] = asdict(model)
-    skipped = {"id", "kind", "currency", "time_zone", "fitted_at", "lineage"}
+    skipped = {"id", "kind", "currency", "time_zone", "fitted_at", "lineage", "role"}
     numbers = (f"{k} {v:g}" for k, v in named.items() if v is not None and k not in skipped)
-    return f"model {model.id} ({model.kind}): {', '.join(numbers)}"
+    role = "" if model.role == "champion" else f", {model.role}"
+    return f"model {model.id} ({model.kind}{role}): {', '.join(numbers)}"
 
 
 def _print_state(customer: Customer, currency: str) -> None:

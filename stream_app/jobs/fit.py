@@ -2,7 +2,7 @@
 
 The state is read from the changelog, read-only, while workers go on. Days after as_of are not
 looked at, so that with LTV_AS_OF a fit as of any day in the past can be made. What is published is
-a record of the models topic; workers take it up within seconds.
+a record of the models topic; workers take it up within seconds, as champion or as challenger.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from stream_app.core.models.parameters import Kind, ModelParameters
 from stream_app.core.models.statistics import Statistics
 from stream_app.core.models.validation import Validation, validate
 from stream_app.jobs.fit_report import as_object, print_fit
-from stream_app.jobs.models_topic import append_model, check_topic, read_models
+from stream_app.jobs.models_topic import append_entries, challenge, check_topic, read_models
 from stream_app.jobs.population_reader import Known, read_population
 from stream_app.settings import Settings
 from stream_app.wire.models import parameters_to_json
@@ -55,9 +55,13 @@ class Fit:
     fit_seconds: float
 
 
-def run(settings: Settings, *, kind: Kind | None, dry_run: bool, as_json: bool) -> int:
+def run(
+    settings: Settings, *, kind: Kind | None, challenger: bool, dry_run: bool, as_json: bool
+) -> int:
     """Fit, print, publish; 0 also where there was nothing to publish."""
-    found, read_seconds = asyncio.run(_fit_and_publish(settings, kind, dry_run=dry_run))
+    found, read_seconds = asyncio.run(
+        _fit_and_publish(settings, kind, challenger=challenger, dry_run=dry_run)
+    )
     published = found.parameters is not None and not dry_run
     answer = as_object(found, settings, published=published, read_seconds=read_seconds)
     print_fit(answer, settings, as_json=as_json)
@@ -65,17 +69,21 @@ def run(settings: Settings, *, kind: Kind | None, dry_run: bool, as_json: bool) 
 
 
 async def _fit_and_publish(
-    settings: Settings, kind: Kind | None, *, dry_run: bool
+    settings: Settings, kind: Kind | None, *, challenger: bool, dry_run: bool
 ) -> tuple[Fit, float]:
     began = time.monotonic()
     await check_topic(settings)  # rather before the work than after it
     known = await read_population(settings)
     read_seconds = time.monotonic() - began
-    taken = {stored.id for stored in await read_models(settings)}
+    models = await read_models(settings)
+    taken = {stored.id for stored in models}
     found = fit_population(settings, known, kind, now=time.time(), taken=taken)
+    if found.parameters is not None and challenger:
+        found = replace(found, parameters=replace(found.parameters, role="challenger"))
     if found.parameters is not None and not dry_run:
-        value = parameters_to_json(found.parameters)
-        await append_model(settings, found.parameters.id, value)
+        key, value = found.parameters.id.encode(), parameters_to_json(found.parameters)
+        entries = challenge(key, value, models) if challenger else [(key, value)]
+        await append_entries(settings, entries)
     return found, read_seconds
 
 

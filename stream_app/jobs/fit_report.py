@@ -145,10 +145,12 @@ def _spend(answer: dict[str, Any], settings: Settings) -> list[str]:
 def _verdict(answer: dict[str, Any]) -> str:
     if answer["reason"] is not None:
         return f"Nothing is published: {answer['reason']}."
-    name, topic = answer["model"]["id"], answer["topic"]
+    name, topic = answer["model"]["id"], repr(answer["topic"])
+    if answer["model"]["role"] != "champion":
+        topic += f" as {answer['model']['role']}"
     if not answer["published"]:
-        return f"{name} would be published to {topic!r}."
-    return f"{name} is published to {topic!r}; workers take it up within seconds."
+        return f"{name} would be published to {topic}."
+    return f"{name} is published to {topic}; workers take it up within seconds."
 
 
 def grade_cells(grade: dict[str, Any]) -> list[str]:

@@ -104,6 +104,9 @@ class Settings:
     model_file: str = _scores(
         "LTV_MODEL_FILE", kinds.path(), "",
         "parameters to use instead of those in the models topic")
+    challenger_share: float = _scores(
+        "LTV_CHALLENGER_SHARE", kinds.number(0, 1), 0.0,
+        "share of the customers who get the challenger's scores; 0: nobody, it is only graded")
     lifespan_years: float = _scores(
         "LTV_LIFESPAN_YEARS", kinds.number(0.01, 100), 3.0,
         "how long a customer stays, in the marketer's formula", unit="years")

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from stream_app.stores import scripts
 from stream_app.stores.keys import Keys
 from stream_app.stores.redis import Argument, Link, packed
+
+Place = Literal["current", "challenger"]
+"""What parameters are in use as; no model has such an id."""
 
 _PACKER: Final = msgspec.msgpack.Encoder()
 
@@ -137,12 +140,14 @@ class ScoreStore:
         reply = await self._run(link, _MOVE, (self.keys.epoch, self.keys.published), arguments)
         return [moved == 1 for moved in reply]
 
-    async def put_model(self, link: Link, model_id: str | None, fields: Sequence[str]) -> bool:
+    async def put_model(
+        self, link: Link, model_id: str | None, fields: Sequence[str], *, place: Place = "current"
+    ) -> bool:
         """Show the parameters in use (`fields`: field, value, ...); None: there are none.
 
         False when another build publishes, and so has the say.
         """
-        keys = [self.keys.gen, self.keys.model_current]
+        keys = [self.keys.gen, self.keys.model(place)]
         if model_id is not None:
             keys.append(self.keys.model(model_id))
         return bool(await self._run(link, _MODEL, keys, (self.keys.build, *fields)) == 1)

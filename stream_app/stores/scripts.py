@@ -92,7 +92,7 @@ return reply
 """
 
 MODEL: Final = b"""
--- KEYS: gen, the current model, the model by its id (absent without a model).
+-- KEYS: gen, the current model or the challenger, the model by its id (absent without a model).
 -- ARGV: build, field, value...   Reply: 1 written, 0 another build publishes.
 if redis.call('HGET', KEYS[1], 'build') ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])

@@ -10,7 +10,9 @@ from stream_app.core.models.parameters import (
     LARGEST_GAMMA,
     OF_KIND,
     OF_SPEND,
+    ROLES,
     SMALLEST,
+    TAKEN_IDS,
 )
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -48,10 +50,10 @@ def model_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "id": {
-                "description": "Names the model in scores; `current` is taken.",
+                "description": "Names the model in scores; two names are taken.",
                 "type": "string",
                 "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-                "not": {"const": "current"},
+                "not": {"enum": list(TAKEN_IDS)},
             },
             "kind": {
                 "description": "MBG/NBD, BG/NBD or Pareto/NBD.",
@@ -77,6 +79,12 @@ def model_schema() -> dict[str, Any]:
             "lineage": {
                 "description": "Where it came from, for people: source, offsets, customers.",
                 "type": "object",
+            },
+            "role": {
+                "description": "champion, also where absent: the last one scores everybody."
+                " challenger: the last one is graded beside it, and scores the share of customers"
+                " that LTV_CHALLENGER_SHARE gives it. retired: neither.",
+                "enum": list(ROLES),
             },
         },
         "required": needed,

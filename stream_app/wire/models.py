@@ -12,7 +12,12 @@ JSON, one object; unknown fields are ignored:
     currency    text      ISO 4217 code of the money it was fitted on
     time_zone   text      IANA name of the zone whose days were counted
     fitted_at   integer   Unix seconds; absent or null: published by others, not fitted
+    role        text      champion, challenger or retired; absent: champion
     lineage     object    where it came from, for people; absent: nothing is known
+
+The last usable champion of the topic is in use; the last usable challenger is compared with it,
+unless it has the champion's id. A model changes its role by being published again: the newest
+record of a key is the one that counts. Retired is who neither scores nor challenges.
 
 The hash `ltv:model:<id>` has the same fields but `lineage`, numbers with 17 significant digits.
 What can't be used is a `BadModel` with one sentence; the model in use then stays.
@@ -26,7 +31,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stream_app.core.models.parameters import OF_KIND, OF_SPEND, ModelParameters
+from stream_app.core.models.parameters import OF_KIND, OF_SPEND, ModelParameters, Role
 
 
 class BadModel(ValueError):
@@ -35,8 +40,9 @@ class BadModel(ValueError):
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(ModelParameters)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _FLOATS: Final = ("r", "alpha", "a", "b", "s", "beta", *OF_SPEND, "net_ratio")
-_TEXTS: Final = ("id", "kind", "currency", "time_zone")
+_TEXTS: Final = ("id", "kind", "currency", "time_zone", "role")
 
 
 def decode_model(value: bytes, *, currency: str, time_zone: str) -> ModelParameters:
@@ -61,12 +67,24 @@ def parameters_to_json(parameters: ModelParameters) -> bytes:
     return _ENCODER.encode(values)
 
 
+def with_role(value: bytes, role: Role) -> bytes:
+    """The JSON of a usable model in another role; what else it says stays, byte for byte.
+
+    >>> with_role(b'{"id": "m-1", "alpha": 4.410, "note": "ours"}', "challenger")
+    b'{"id":"m-1","alpha":4.410,"note":"ours","role":"challenger"}'
+    """
+    fields = _FIELDS.decode(value)
+    fields["role"] = msgspec.Raw(_ENCODER.encode(role))
+    return _ENCODER.encode(fields)
+
+
 def redis_fields(parameters: ModelParameters) -> list[str]:
     """The flat hash: field, value, field, value..."""
     row = ["id", parameters.id, "kind", parameters.kind]
     for name in (*OF_KIND[parameters.kind], *OF_SPEND, "net_ratio"):
         row += (name, format(getattr(parameters, name), ".17g"))
     row += ("currency", parameters.currency, "time_zone", parameters.time_zone)
+    row += ("role", parameters.role)
     if parameters.fitted_at is not None:
         row += ("fitted_at", str(parameters.fitted_at))
     return row

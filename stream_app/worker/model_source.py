@@ -1,7 +1,8 @@
 """Where a worker's model parameters come from: a file given by hand, or the models topic.
 
-Of the topic the last record counts.  One that can't be used (parameters out of range, another
-currency or time zone) is reported in one sentence and the model in use stays.
+Of the topic the last champion and the last challenger count.  One that can't be used (parameters
+out of range, another currency or time zone) is reported in one sentence and the model in use stays.
+With a file there is no challenger.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from stream_app.core.models.assignment import InUse, in_use
 from stream_app.core.models.parameters import ModelParameters
 from stream_app.errors import ConfigurationError, Fault
 from stream_app.metrics import Metrics
@@ -29,12 +32,12 @@ LOOK_SECONDS = 5.0
 
 NO_MODEL = "no model has been fitted yet"
 
-Take = Callable[[ModelParameters | None, str | None], None]
-"""Takes the parameters, or None and the reason why there are none."""
+Take = Callable[[ModelParameters | None, str | None, ModelParameters | None], None]
+"""Takes the champion's parameters, or None and the reason why there are none; the challenger's."""
 
 
 class ModelSource:
-    """Hands the newest usable model on, at the start and whenever there is another."""
+    """Hands the newest usable models on, at the start and whenever there is another."""
 
     def __init__(self, settings: Settings, reader: LogReader, metrics: Metrics, take: Take) -> None:
         self._settings = settings
@@ -43,24 +46,25 @@ class ModelSource:
         self._take = take
         self._partition = TopicPartition(settings.topic_models, 0)
         self._position = 0
-        self._fitted_at: int | None = None
-        self._in_use: ModelParameters | None = None
+        self._in_use = InUse(None, None)
         self._standing: dict[bytes | None, ModelParameters] = {}
-        """Usable models of the topic by key, the one in use last."""
+        """Usable models of the topic by key, the newest record last."""
 
     async def first(self) -> None:
         """Find the model to begin with; a file that can't be used is a `ConfigurationError`."""
         if self._settings.model_file:
-            self._use(self._from_file(Path(self._settings.model_file)))
+            given = self._from_file(Path(self._settings.model_file))
+            self._use(InUse(replace(given, role="champion"), None))
             return
-        self._take(None, NO_MODEL)
+        self._take(None, NO_MODEL, None)
         await self._look()
 
     async def run(self) -> None:
         """Go on looking at the topic until cancelled; a file is read once."""
         while True:
-            if self._fitted_at is not None:
-                self._metrics.set("ltv_model_age_seconds", time.time() - self._fitted_at)
+            champion = self._in_use.champion
+            if champion is not None and champion.fitted_at is not None:
+                self._metrics.set("ltv_model_age_seconds", time.time() - champion.fitted_at)
             await asyncio.sleep(LOOK_SECONDS)
             if not self._settings.model_file:
                 await self._look_if_possible()
@@ -71,10 +75,11 @@ class ModelSource:
         except (KafkaError, Fault) as error:
             log.info("the models topic can't be read now", why=repr(error))
 
-    def _use(self, parameters: ModelParameters) -> None:
-        self._in_use, self._fitted_at = parameters, parameters.fitted_at
-        log.info("model in use", model=parameters.id, kind=parameters.kind)
-        self._take(parameters, None)
+    def _use(self, found: InUse) -> None:
+        self._in_use = found
+        champion, challenger = (f"{one.id} ({one.kind})" if one else None for one in found)
+        log.info("models in use", champion=champion, challenger=challenger)
+        self._take(found.champion, None if found.champion else NO_MODEL, found.challenger)
 
     def _from_file(self, path: Path) -> ModelParameters:
         try:
@@ -94,8 +99,10 @@ class ModelSource:
                 self._standing.pop(record.key, None)  # withdrawn
             else:
                 self._take_up(record.key, record.value)
-        if records:
-            self._use_last()
+        found = in_use(self._standing.values())
+        # By identity: what is published again may have other numbers.
+        if any(one is not other for one, other in zip(found, self._in_use, strict=True)):
+            self._use(found)
 
     def _take_up(self, key: bytes | None, value: bytes) -> None:
         try:
@@ -107,17 +114,6 @@ class ModelSource:
             return
         self._standing.pop(key, None)  # published again, it becomes the last one
         self._standing[key] = usable
-
-    def _use_last(self) -> None:
-        """Use the last model that is neither withdrawn nor unusable; by formula without one."""
-        last = next(reversed(self._standing.values()), None)
-        if last is self._in_use:
-            return
-        if last is not None:
-            self._use(last)
-        else:
-            self._in_use = self._fitted_at = None
-            self._take(None, NO_MODEL)
 
     def _usable(self, value: bytes) -> ModelParameters:
         return decode_model(

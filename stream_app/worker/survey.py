@@ -8,7 +8,7 @@ begun or when another model is in use, and never for more than a small share of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,9 +83,9 @@ class Survey:
         if scoring is None:
             return 0.0
         seen, look, spent = _seen(partition, scoring), Look(scoring, partition), 0.0
-        for some in _pieces(list(partition.customers.values())):
+        for ids, customers in _pieces(partition.customers):
             began = loop.time()
-            look.add(some)
+            look.add(ids, customers)
             spent += loop.time() - began
             await asyncio.sleep(0)
         number = partition.number
@@ -105,10 +105,10 @@ class Look:
         self._population = Population()
         self._portfolio = Portfolio()
 
-    def add(self, customers: list[Customer]) -> None:
+    def add(self, ids: Sequence[bytes], customers: Sequence[Customer]) -> None:
         """Some more of the customers."""
         later = self._as_of + SILENT_DAYS * DAY_SECONDS
-        now, then = (self._scoring.scored(customers, each) for each in (self._as_of, later))
+        now, then = (self._scoring.scored(ids, customers, each) for each in (self._as_of, later))
         for scores, in_silence in zip(now, then, strict=True):
             self._population.add(scores)
             self._portfolio += portfolio(scores, in_silence, self._scoring.ranks)
@@ -128,6 +128,10 @@ def _seen(partition: Partition, scoring: Scoring) -> _Seen:
     return _Seen(partition, partition.next_offset, day, scoring.id, scoring.ranks)
 
 
-def _pieces(customers: list[Customer]) -> Iterator[list[Customer]]:
-    for start in range(0, len(customers), AT_ONCE):
-        yield customers[start : start + AT_ONCE]
+def _pieces(
+    customers: Mapping[bytes, Customer],
+) -> Iterator[tuple[Sequence[bytes], Sequence[Customer]]]:
+    """All customers there are now, some at a time."""
+    ids, held = list(customers), list(customers.values())
+    for start in range(0, len(ids), AT_ONCE):
+        yield ids[start : start + AT_ONCE], held[start : start + AT_ONCE]

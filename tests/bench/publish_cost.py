@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import hiredis
@@ -45,6 +46,7 @@ PARTITIONS = 8
 ROUNDS = 5
 TODAY = 20_000
 BATCHES = (50, 100, 200, 500)
+CHALLENGER = replace(CDNOW, id="challenger-1", r=0.6, role="challenger")
 
 
 def customers(count: int) -> dict[bytes, Customer]:
@@ -87,10 +89,15 @@ def partitions(everybody: dict[bytes, Customer]) -> list[Partition]:
     return made
 
 
-def scoring(parameters: ModelParameters | None, reason: str | None) -> Scoring:
-    """By the published model, at the wall clock of `TODAY`."""
+def scoring(
+    parameters: ModelParameters | None,
+    reason: str | None = None,
+    challenger: ModelParameters | None = None,
+) -> Scoring:
+    """By the published model, at the wall clock of `TODAY`; half by a challenger, if there is."""
     as_of = AsOf(lambda: TODAY * 86_400.0)
-    return Scoring(Calendar("UTC"), ScoreSettings("USD"), parameters, reason, as_of)
+    settings = ScoreSettings("USD")
+    return Scoring(Calendar("UTC"), settings, parameters, reason, as_of, challenger, 0.5)
 
 
 def per_customer(work: Callable[[], object], count: int) -> float:
@@ -107,7 +114,7 @@ def stages(everybody: dict[bytes, Customer]) -> None:
     """Each step of a piece on its way out."""
     keys = list(everybody)[:SCORED_AT_ONCE]
     piece = [everybody[key] for key in keys]
-    bound = scoring(CDNOW, None)
+    bound, contested = scoring(CDNOW), scoring(CDNOW, None, CHALLENGER)
     facts = statistics(piece)
     calendar = bound.calendar
     scores = score(
@@ -138,9 +145,11 @@ def stages(everybody: dict[bytes, Customer]) -> None:
     shown = sum(len(row) for row in rows) / 2 / count
     print(f"stages, CPU us a customer, pieces of {count}, {shown:.1f} fields:")
     print(f"  facts to columns              {per_customer(lambda: statistics(piece), count):6.2f}")
-    whole = per_customer(lambda: bound.rows(piece, TODAY * 86_400, 1), count)
+    whole = per_customer(lambda: bound.rows(keys, piece, TODAY * 86_400, 1), count)
+    halves = per_customer(lambda: contested.rows(keys, piece, TODAY * 86_400, 1), count)
     texts = per_customer(lambda: redis_rows(piece, scores, 1), count)
     print(f"  scoring (with the columns)    {whole - texts:6.2f}")
+    print(f"  half of them by a challenger  {halves - whole:+6.2f}")
     print(f"  texts                         {texts:6.2f}")
     print(f"  packing, one msgpack value    {per_customer(packed_whole, count):6.2f}")
     print(f"  packing, an argument a value  {per_customer(packed_apart, count):6.2f}")

@@ -135,8 +135,31 @@ def test_the_kind_that_is_asked_for_is_published_and_a_dry_run_publishes_nothing
     assert _json(environ, "models") == {
         "topic": environ["LTV_TOPIC_MODELS"],
         "in_use": None,
+        "challenger": None,
         "models": [],
     }
+
+
+def test_a_fit_is_published_as_challenger_and_the_next_one_takes_its_place(
+    own_models: dict[str, str],
+) -> None:
+    environ = {**own_models, "LTV_AS_OF": CALIBRATION}
+    champion = _json(environ, "fit")["model"]["id"]
+    first = _json(environ, "fit", "--challenger", "--model", "bg")["model"]
+    assert first["role"] == "challenger"
+    told = _json(environ, "models")
+    assert (told["in_use"], told["challenger"]) == (champion, first["id"])
+    second = _json(environ, "fit", "--challenger", "--model", "pareto")["model"]["id"]
+    told = _json(environ, "models")
+    assert (told["in_use"], told["challenger"]) == (champion, second)
+    roles = {one["id"]: one["role"] for one in told["models"]}
+    assert roles == {champion: "champion", first["id"]: "retired", second: "challenger"}
+    again = _json(environ, "fit")["model"]["id"]
+    told = _json(environ, "models")
+    assert (told["in_use"], told["challenger"]) == (again, second)
+    said = _run(environ, "fit", "--challenger", "--dry-run")[1].splitlines()[-1]
+    assert said.endswith(f"would be published to '{environ['LTV_TOPIC_MODELS']}' as challenger.")
+    assert _json(environ, "models")["challenger"] == second
 
 
 @pytest.mark.parametrize(

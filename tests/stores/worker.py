@@ -115,6 +115,7 @@ class Rig:
     refresh_seconds: float = 1e9
     timeout_seconds: float = 1.0
     allow_eviction: bool = False
+    challenger_share: float = 0.0
     clock: Clock = field(default_factory=Clock)
     metrics: Metrics = field(default_factory=lambda: Metrics("test"))
     publisher: Publisher = field(init=False)
@@ -136,16 +137,26 @@ class Rig:
             ),
         )
 
-    def scoring(self, parameters: ModelParameters | None, reason: str | None) -> Scoring:
+    def scoring(
+        self,
+        parameters: ModelParameters | None,
+        reason: str | None,
+        challenger: ModelParameters | None,
+    ) -> Scoring:
         """What the wiring of a worker gives."""
         as_of = AsOf(self.clock, self.fixed, self.event_time)
-        return Scoring(Calendar("UTC"), ScoreSettings(currency="USD"), parameters, reason, as_of)
+        settings, share = ScoreSettings(currency="USD"), self.challenger_share
+        return Scoring(Calendar("UTC"), settings, parameters, reason, as_of, challenger, share)
 
     async def start(self, *states: State) -> None:
         """Run it, following the partitions, by formula."""
+        self.publisher.set_parameters(None, "no model")
+        await self.run(*states)
+
+    async def run(self, *states: State) -> None:
+        """Run it, following the partitions, with the parameters it was given."""
         for state in states:
             self.publisher.add(state.partition)
-        self.publisher.set_parameters(None, "no model")
         self.task = asyncio.create_task(self.publisher.run())
 
     async def stop(self, drain_seconds: float = 5.0) -> None:

@@ -49,7 +49,22 @@ def test_a_model_that_is_written_fits_the_schema(parameters: ModelParameters) ->
 
 
 NUMBERS = st.sampled_from((None, -1.0, 0.0, 1e-7, 1e-6, 1.0, 1.0000001, 1e6, 1e7, 1e12, 1e13, "1"))
-TEXTS = st.sampled_from(("bg", "pareto", "x", "", "current", ".a", "a.b-c_1", "x" * 65, None, 7))
+TEXTS = st.sampled_from(
+    (
+        "bg",
+        "pareto",
+        "x",
+        "",
+        "current",
+        "challenger",
+        "retired",
+        ".a",
+        "a.b-c_1",
+        "x" * 65,
+        None,
+        7,
+    )
+)
 CHANGES = st.dictionaries(
     st.sampled_from(("r", "alpha", "a", "b", "s", "beta", "p", "q", "gamma", "net_ratio")),
     NUMBERS,
@@ -59,7 +74,7 @@ CHANGES = st.dictionaries(
 
 @given(
     CHANGES,
-    st.dictionaries(st.sampled_from(("id", "kind")), TEXTS, max_size=1),
+    st.dictionaries(st.sampled_from(("id", "kind", "role")), TEXTS, max_size=1),
     st.sampled_from(({}, PARETO)),
 )
 @settings(max_examples=300, deadline=None)

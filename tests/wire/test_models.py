@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.core.models.parameters import LARGEST, SMALLEST, ModelParameters
+from stream_app.core.models.parameters import LARGEST, ROLES, SMALLEST, ModelParameters, Role
 from stream_app.core.models.published import CDNOW
 from stream_app.wire.models import (
     BadModel,
@@ -18,6 +18,7 @@ from stream_app.wire.models import (
     parameters_from_hash,
     parameters_to_json,
     redis_fields,
+    with_role,
 )
 from tests.core.scoring import BG, PARETO
 
@@ -64,6 +65,8 @@ def test_a_hash_reads_back_to_the_last_bit(**numbers: float) -> None:
         (changed(net_ratio=-0.1), "net_ratio is -0.1"),
         (changed(id="a b"), "id is 'a b'"),
         (changed(id="current"), "id is 'current'"),
+        (changed(id="challenger"), "id is 'challenger'"),
+        (changed(role="king"), "no model parameters: Invalid enum value 'king'"),
         (changed(currency="EUR"), "was fitted in EUR, and money here is USD"),
         (changed(time_zone="Asia/Tokyo"), "on days of Asia/Tokyo, and days here are those of UTC"),
     ],
@@ -78,6 +81,10 @@ def test_what_can_t_be_used_is_refused_in_one_sentence(value: bytes, why: str) -
 def test_a_hash_that_holds_no_model_is_refused() -> None:
     with pytest.raises(BadModel):
         parameters_from_hash({})
+    row = redis_fields(CDNOW)
+    stored = dict(zip(row[::2], row[1::2], strict=True))
+    with pytest.raises(BadModel, match="role is 'king', not one of champion, challenger, retired"):
+        parameters_from_hash(stored | {"role": "king"})
     with pytest.raises(BadModel):
         parameters_from_hash({b"id": b"x", b"kind": b"mbg", b"r": b"lots"})
 
@@ -85,3 +92,29 @@ def test_a_hash_that_holds_no_model_is_refused() -> None:
 def test_fields_of_a_later_version_are_ignored() -> None:
     value = changed(colour="blue")
     assert decode_model(value, currency="USD", time_zone="UTC") == CDNOW
+
+
+# -- roles -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_reads_back_and_without_one_it_is_a_champion(role: Role) -> None:
+    model = replace(CDNOW, role=role, lineage={})
+    assert decode_model(parameters_to_json(model), currency="USD", time_zone="UTC") == model
+    row = redis_fields(model)
+    stored = dict(zip(row[::2], row[1::2], strict=True))
+    assert parameters_from_hash(stored) == model
+    del stored["role"]
+    assert parameters_from_hash(stored).role == "champion"
+    assert decode_model(changed(role=None), currency="USD", time_zone="UTC").role == "champion"
+
+
+@pytest.mark.parametrize("before", [None, "champion", "challenger", "retired"])
+def test_another_role_changes_nothing_else_not_even_what_we_do_not_know(before: str | None) -> None:
+    value = changed(role=before, colour={"shade": [1, 2.50]}, b=1.6140000000000001)
+    given = json.loads(value)
+    for role in ROLES:
+        found = json.loads(with_role(value, role))
+        assert found == given | {"role": role}
+        assert list(found)[: len(given) - 1] == list(given)[: len(given) - 1]
+    assert b'{"shade": [1, 2.5]}' in with_role(value, "retired")

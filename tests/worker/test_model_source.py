@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -30,20 +31,33 @@ UNUSABLE = {
     "out of range": parameters_to_json(replace(GOOD, r=-1.0)),
     "another currency": parameters_to_json(replace(GOOD, currency="EUR")),
     "another time zone": parameters_to_json(replace(GOOD, time_zone="Asia/Tokyo")),
+    "another role": parameters_to_json(GOOD).replace(b'"champion"', b'"king"'),
 }
 
 
 class Rig:
     """A source of models, and what it handed on."""
 
-    def __init__(self, own: Settings) -> None:
-        self.logs = MemoryLogs()
+    def __init__(self, own: Settings, logs: MemoryLogs | None = None) -> None:
+        self.logs = logs or MemoryLogs()
         self.reader = MemoryReader(own, self.logs)
         self.taken: list[tuple[str | None, str | None]] = []
+        self.challengers: list[str | None] = []
         self.source = ModelSource(own, self.reader, Metrics("test"), self._take)
 
-    def _take(self, parameters: ModelParameters | None, reason: str | None) -> None:
+    def _take(
+        self,
+        parameters: ModelParameters | None,
+        reason: str | None,
+        challenger: ModelParameters | None,
+    ) -> None:
         self.taken.append((parameters.id if parameters is not None else None, reason))
+        self.challengers.append(challenger.id if challenger is not None else None)
+
+    @property
+    def in_use(self) -> tuple[str | None, str | None]:
+        """Champion and challenger as they were handed on last."""
+        return self.taken[-1][0], self.challengers[-1]
 
     @property
     def log(self) -> MemoryLog:
@@ -100,6 +114,90 @@ async def test_a_topic_whose_beginning_is_gone_is_read_from_where_it_begins(rig:
     assert rig.taken[-1] == ("m-2", None)
 
 
+# -- champion and challenger -------------------------------------------------------------------
+
+CHALLENGER = replace(GOOD, id="c-1", r=0.7, role="challenger")
+SECOND = replace(CHALLENGER, id="c-2")
+
+
+async def test_a_challenger_is_taken_beside_the_champion_whoever_comes_first(rig: Rig) -> None:
+    for order in permutations((GOOD, BETTER, CHALLENGER)):
+        again = Rig(settings())
+        again.publish(*order)
+        await again.source.first()
+        assert again.in_use == (order[max(map(order.index, (GOOD, BETTER)))].id, "c-1")
+        assert again.taken[0] == (None, NO_MODEL)
+
+
+async def test_a_challenger_alone_is_no_champion(rig: Rig) -> None:
+    rig.publish(CHALLENGER)
+    await rig.source.first()
+    assert rig.in_use == (None, "c-1")
+    assert rig.taken[-1] == (None, NO_MODEL)
+
+
+async def test_a_promoted_challenger_no_longer_is_one(rig: Rig) -> None:
+    rig.publish(GOOD, CHALLENGER, replace(CHALLENGER, role="champion"))
+    await rig.source.first()
+    assert rig.in_use == ("c-1", None)
+
+
+async def test_after_compaction_it_is_the_same(rig: Rig) -> None:
+    """The older record of a key goes, whatever role it gave; the tombstone goes too, in the end."""
+    rig.publish(CHALLENGER, GOOD, SECOND, replace(CHALLENGER, role="champion"))
+    rig.log.append((b"c-2", None))
+    before = Rig(settings(), rig.logs)
+    await before.source.first()
+    for offset in (0, 2, 4):
+        rig.log.remove(offset)
+    await rig.source.first()
+    assert rig.in_use == before.in_use == ("c-1", None)
+
+
+async def test_a_withdrawn_challenger_leaves_the_one_before_and_a_withdrawn_champion_too(
+    rig: Rig,
+) -> None:
+    rig.publish(GOOD, CHALLENGER, BETTER, SECOND)
+    for key in (b"c-2", b"m-2"):
+        rig.log.append((key, None))
+    await rig.source.first()
+    assert rig.in_use == ("m-1", "c-1")
+
+
+async def test_a_challenger_made_of_the_champion_leaves_the_champion_before(rig: Rig) -> None:
+    rig.publish(GOOD, BETTER, replace(BETTER, role="challenger"))
+    await rig.source.first()
+    assert rig.in_use == ("m-1", "m-2")
+
+
+async def test_a_retired_model_is_in_no_use(rig: Rig) -> None:
+    rig.publish(GOOD, CHALLENGER, SECOND, replace(CHALLENGER, role="retired"))
+    rig.log.append((b"c-2", None))
+    await rig.source.first()
+    assert rig.in_use == ("m-1", None)
+
+
+UNUSABLE_CHALLENGERS = {
+    "out of range": parameters_to_json(replace(SECOND, r=-1.0)),
+    "another currency": parameters_to_json(replace(SECOND, currency="EUR")),
+    "another time zone": parameters_to_json(replace(SECOND, time_zone="Asia/Tokyo")),
+    "another role": parameters_to_json(SECOND).replace(b'"challenger"', b'"king"'),
+}
+
+
+@pytest.mark.parametrize("value", UNUSABLE_CHALLENGERS.values(), ids=UNUSABLE_CHALLENGERS)
+@pytest.mark.parametrize("key", [b"c-1", b"c-2"])
+async def test_a_challenger_that_can_not_be_used_leaves_the_one_before(
+    rig: Rig, key: bytes, value: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.publish(GOOD, CHALLENGER)
+    rig.log.append((key, value))
+    await rig.source.first()
+    assert rig.in_use == ("m-1", "c-1")
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("a model can't be used; the one before stays") == 1
+
+
 # -- while the worker runs ---------------------------------------------------------------------
 
 
@@ -125,6 +223,23 @@ async def test_another_model_is_taken_soon_and_once(running: Rig) -> None:
     await until_taken(running, 3)
     await asyncio.sleep(0.02)
     assert running.taken == [(None, NO_MODEL), ("m-1", None), ("m-2", None)]
+
+
+async def test_a_challenger_comes_is_promoted_and_the_champion_comes_back(running: Rig) -> None:
+    steps = [
+        (CHALLENGER, ("m-1", "c-1")),
+        (SECOND, ("m-1", "c-2")),
+        (replace(SECOND, role="champion"), ("c-2", "c-1")),
+        (GOOD, ("m-1", "c-1")),
+        (replace(GOOD, r=0.55), ("m-1", "c-1")),
+    ]
+    for model, in_use in steps:
+        running.publish(model)
+        await until_taken(running, len(running.taken) + 1)
+        assert running.in_use == in_use
+    running.log.append((b"c-1", None))
+    await until_taken(running, len(running.taken) + 1)
+    assert running.in_use == ("m-1", None)
 
 
 async def test_an_unusable_one_leaves_the_model_in_use(running: Rig) -> None:
@@ -164,15 +279,24 @@ async def test_a_file_wins_over_the_topic_and_is_read_once(
     path = tmp_path / "model.json"
     path.write_bytes(parameters_to_json(GOOD))
     rig = Rig(settings(MODEL_FILE=str(path)))
-    rig.publish(BETTER)
+    rig.publish(BETTER, CHALLENGER)
     await rig.source.first()
     assert rig.taken == [("m-1", None)]
+    assert rig.challengers == [None]
     path.unlink()
     task = asyncio.create_task(rig.source.run())
     await asyncio.sleep(0.02)
     assert not task.done()
     task.cancel()
     assert len(rig.taken) == 1
+
+
+async def test_a_file_is_the_champion_whatever_role_it_was_copied_with(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    path.write_bytes(parameters_to_json(CHALLENGER))
+    rig = Rig(settings(MODEL_FILE=str(path)))
+    await rig.source.first()
+    assert rig.in_use == ("c-1", None)
 
 
 @pytest.mark.parametrize("value", UNUSABLE.values(), ids=UNUSABLE)

@@ -16,6 +16,11 @@ from stream_app.core.models.purchase_model import PurchaseModel
 Kind = Literal["mbg", "bg", "pareto"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
+Role = Literal["champion", "challenger", "retired"]
+"""What a model was published as: to score everybody, to score a share and be compared, or neither:
+a challenger whose place another has taken."""
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
 OF_KIND: Final[dict[Kind, tuple[str, ...]]] = {
     "mbg": ("r", "alpha", "a", "b"),
     "bg": ("r", "alpha", "a", "b"),
@@ -29,6 +34,9 @@ LARGEST: Final = 1e6
 """Shapes and scales outside are no fit but a likelihood that ran off: everyone alike, or nobody."""
 LARGEST_GAMMA: Final = 1e12
 """gamma is money: 10^12 major units are beyond the spend a day in any currency."""
+
+TAKEN_IDS: Final = ("current", "challenger")
+"""In Redis these name whatever model is in use."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -63,6 +71,8 @@ class ModelParameters:
     """Unix seconds; None for parameters that were published, not fitted by us."""
     lineage: dict[str, Any] = field(default_factory=dict)
     """Where it came from, for people: offsets, customers, as_of, likelihoods, source."""
+    role: Role = "champion"
+    """What it was published as."""
 
     @property
     def buying(self) -> PurchaseModel:
@@ -79,13 +89,15 @@ class ModelParameters:
 
     def problem(self) -> str | None:
         """Why these are no parameters to score with, as one sentence; None when they are."""
-        if not _ID.fullmatch(self.id) or self.id == "current":
+        if not _ID.fullmatch(self.id) or self.id in TAKEN_IDS:
             return (
                 f"id is {self.id!r}, not 1-64 letters, digits, dots, dashes and underscores"
-                " (`current` is taken)"
+                f" ({' and '.join(TAKEN_IDS)} are taken)"
             )
         if self.kind not in KINDS:
             return f"kind is {self.kind!r}, not one of {', '.join(KINDS)}"
+        if self.role not in ROLES:
+            return f"role is {self.role!r}, not one of {', '.join(ROLES)}"
         for name in (*OF_KIND[self.kind], *OF_SPEND):
             value = getattr(self, name)
             most = LARGEST_GAMMA if name == "gamma" else LARGEST

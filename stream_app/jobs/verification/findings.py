@@ -82,6 +82,10 @@ class Findings:
     state: Tally | None = None
     redis: Tally | None = None
     dead_letters: Letters | None = None
+    models: dict[str, int] = field(default_factory=dict)
+    """Hashes that show the state at the cut, by the model they name; `formula`: none."""
+    other_model: int = 0
+    """Those of them that name another than the models in use and the share give them."""
     money_delta_minor: int = 0
     """Revenue of the state less revenue of the recount, summed."""
     money_off_minor: int = 0

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 import orjson
 
 from stream_app.core.money import EXPONENTS
 from stream_app.jobs.verification.findings import Findings, Letters, Tally
+
+MODELS = 5
+"""Models that are named, those of the most customers first."""
 
 
 def print_findings(findings: Findings, currency: str, *, as_json: bool) -> None:
@@ -34,10 +37,18 @@ def lines(findings: Findings, currency: str) -> Iterator[str]:
         yield f"{'revenue:':14} {_money(findings, currency)}"
     if findings.redis is not None:
         yield f"{'redis:':14} {_tally(findings.redis)}"
+    if findings.models:
+        yield f"{'scored by:':14} {_models(findings.models)}"
     if findings.past_the_duplicate_bound:
         yield (
             f"past the duplicate bound of 1,024 events: {findings.past_the_duplicate_bound:,}"
             f" customers, compared without promise; {findings.unpromised_different:,} differ"
+        )
+    if findings.other_model:
+        yield (
+            f"note: {findings.other_model:,} customers are not scored by the model in use that"
+            " LTV_CHALLENGER_SHARE gives them: another is being published, or the workers have"
+            " another share"
         )
     for note in findings.notes:
         yield f"note: {note}"
@@ -56,6 +67,12 @@ def _tally(tally: Tally) -> str:
         if getattr(tally, name):
             words.append(f"{getattr(tally, name):,} {name}")
     return ", ".join(words)
+
+
+def _models(models: Mapping[str, int]) -> str:
+    most = sorted(models.items(), key=lambda each: -each[1])
+    words = [f"{ascii(name)[1:-1]} {count:,}" for name, count in most[:MODELS]]
+    return ", ".join(words + ([f"{len(most) - MODELS:,} more"] if len(most) > MODELS else []))
 
 
 def _letters(letters: Letters) -> str:

@@ -11,6 +11,7 @@ from typing import Self
 from stream_app.errors import Unreachable, VerificationFailed
 from stream_app.jobs.changelog_reader import ChangelogView, Version
 from stream_app.jobs.recount.instant import day_reader
+from stream_app.jobs.verification.assigned import Assigned
 from stream_app.jobs.verification.findings import Findings, Tally
 from stream_app.jobs.verification.follow import AT_ONCE, Suspect, pieces
 from stream_app.jobs.verification.hashes import Expectation, count, differences, position
@@ -37,6 +38,8 @@ class RedisSide:
         self._link = await Link.open(address(self._settings.redis_url))
         try:
             gen = await self._generation()
+            share = self._settings.challenger_share
+            self._assigned = await Assigned.read(self._link, self._keys, share)
         except BaseException:
             await self._close()
             raise
@@ -101,6 +104,8 @@ class RedisSide:
                 suspects[customer] = Suspect(version)
             else:
                 pairs.append((found, redis.expect(customer, version)))
+        customers = [expected.customer_id for _, expected in pairs]
+        self._assigned.count(customers, [found for found, _ in pairs], findings)
         for (_, expected), what in zip(pairs, differences(pairs, redis), strict=True):
             count(expected.customer_id, what, findings)
         return suspects
@@ -128,13 +133,15 @@ class RedisSide:
 def chosen(sample: int | None, customers: int) -> Callable[[bytes], bool]:
     """Which customers to look at, so that of `customers` about `sample` are; always the same ones.
 
+    By other bytes of the hash than those that decide who scores a customer: a sample has both.
+
     >>> sum(map(chosen(100, 1_000), (b"%d" % n for n in range(1_000)))) in range(60, 140)
     True
     """
     if sample is None or customers <= sample:
         return lambda customer: True
     bound = int(sample / customers * 2**64)
-    return lambda customer: int.from_bytes(sha256(customer).digest()[:8], "big") < bound
+    return lambda customer: int.from_bytes(sha256(customer).digest()[8:16], "big") < bound
 
 
 def unreachable(settings: Settings, error: BaseException) -> Unreachable:

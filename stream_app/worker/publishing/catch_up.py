@@ -69,7 +69,7 @@ class CatchUp:
         chosen = {key: each for key, each in piece.items() if each.pos >= self.since}
         quiet = [key for key in piece if key not in chosen]
         if self.fell_from is not None and quiet and scoring.has_new_day(self.fell_from, as_of):
-            fell = scoring.falls([piece[key] for key in quiet], self.fell_from, as_of)
+            fell = scoring.falls(quiet, [piece[key] for key in quiet], self.fell_from, as_of)
             chosen.update(
                 (key, piece[key]) for key, fallen in zip(quiet, fell, strict=True) if fallen
             )

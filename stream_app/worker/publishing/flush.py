@@ -83,8 +83,9 @@ class Flush:
         self, piece: list[tuple[Load, list[bytes], list[Customer]]], as_of: int
     ) -> None:
         """Score one piece in one call; send it in script calls."""
+        ids = [each for _, keys, _ in piece for each in keys]
         customers = [each for _, _, some in piece for each in some]
-        rows = self._scoring.rows(customers, as_of, piece[0][0].follower.gen)
+        rows = self._scoring.rows(ids, customers, as_of, piece[0][0].follower.gen)
         at = 0
         for load, keys, some in piece:
             for start in range(0, len(keys), self._batch):

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 import structlog
 
+from stream_app.core.models.parameters import ModelParameters
 from stream_app.metrics import Metrics
 from stream_app.stores import published, scripts
 from stream_app.stores.redis import Link
-from stream_app.stores.scores import Move, Opened, ScoreStore
+from stream_app.stores.scores import Move, Opened, Place, ScoreStore
 from stream_app.wire.models import redis_fields
 from stream_app.worker.publishing.catch_up import changed_since, everything
 from stream_app.worker.publishing.flush import Load
@@ -40,11 +41,12 @@ class Opening:
         self._refresh_seconds = refresh_seconds
         self._gen = 1
         self._publishing: bool | None = None
-        self._model_shown = False
+        self._shown: Scoring | None = None
+        """Whose models stand in Redis."""
 
     def connected(self) -> None:
         """Another connection: what we showed on the last one may be gone."""
-        self._model_shown = False
+        self._shown = None
 
     async def look(
         self, link: Link, followers: Sequence[Follower], scoring: Scoring, run_id: str
@@ -182,12 +184,19 @@ class Opening:
         follower.refresh_due = asyncio.get_running_loop().time() + self._refresh_seconds * share
 
     async def _show_model(self, link: Link, scoring: Scoring, *, anew: bool) -> None:
-        """Write the parameters in use, so that a reader can evaluate a score at its own now."""
-        if self._model_shown and not anew:
+        """Write the parameters in use, so that a reader can evaluate a score at its own now.
+
+        Also where nothing is published for their sake, as for a challenger without a share.
+        """
+        if self._shown is scoring and not anew:
             return
-        parameters = scoring.parameters
-        if parameters is None:
-            self._model_shown = await self._store.put_model(link, None, ())
-        else:
-            fields = redis_fields(parameters)
-            self._model_shown = await self._store.put_model(link, parameters.id, fields)
+        shown = True
+        places: dict[Place, ModelParameters | None] = {
+            "current": scoring.parameters,
+            "challenger": scoring.challenger,
+        }
+        for place, model in places.items():
+            fields = redis_fields(model) if model is not None else ()
+            model_id = model.id if model is not None else None
+            shown &= await self._store.put_model(link, model_id, fields, place=place)
+        self._shown = scoring if shown else None

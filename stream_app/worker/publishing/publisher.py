@@ -79,7 +79,7 @@ class Publisher:
         where: Address,
         shown_url: str,
         store: ScoreStore,
-        scoring: Callable[[ModelParameters | None, str | None], Scoring],
+        scoring: Callable[[ModelParameters | None, str | None, ModelParameters | None], Scoring],
         metrics: Metrics,
         options: Options,
         *,
@@ -130,12 +130,18 @@ class Publisher:
         """What is said of partition `number` as a whole, by name."""
         return self._summaries.of(number)
 
-    def set_parameters(self, parameters: ModelParameters | None, reason: str | None = None) -> None:
-        """Score with these from now on; None scores by formula, and `reason` says why.
+    def set_parameters(
+        self,
+        parameters: ModelParameters | None,
+        reason: str | None = None,
+        challenger: ModelParameters | None = None,
+    ) -> None:
+        """Score with these from now on; None scores by formula, and `reason` says why. Where a
+        share of the customers is the challenger's, it scores them.
 
         Nothing is published before the first call. Another model publishes everything again.
         """
-        self._scoring = self._make_scoring(parameters, reason)
+        self._scoring = self._make_scoring(parameters, reason, challenger)
         self._look_soon()
 
     @property

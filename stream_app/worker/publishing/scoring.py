@@ -2,6 +2,9 @@
 
 What the scores were computed with has a name (`Scoring.id`) that is published beside the position:
 another model, other tier bounds or another fixed instant mean that everything is published again.
+
+Where a challenger scores a share of the customers, a call is two: each model scores its own, and
+the answers are put back in the order of the question.
 """
 
 from __future__ import annotations
@@ -9,15 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import compress
+from typing import TypeVar
 
 from stream_app.core.calendar import Calendar
 from stream_app.core.customer import Customer
+from stream_app.core.models.assignment import challenged
 from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.statistics import statistics
 from stream_app.core.population import Ranks
 from stream_app.core.score import Scores, ScoreSettings, score
 from stream_app.wire.scores import redis_rows
 from stream_app.worker.partition import Partition
+
+Answer = TypeVar("Answer")
+Customers = Sequence[Customer]
+_Part = tuple[ModelParameters | None, Customers]
+"""Customers, and the parameters that score them."""
 
 
 @dataclass(frozen=True)
@@ -56,28 +67,53 @@ class Scoring:
     basis_reason: str | None
     """Why there are no parameters; None where there are."""
     as_of: AsOf
+    challenger: ModelParameters | None = None
+    """Whose scores `challenger_share` of the customers get, instead of those by `parameters`."""
+    challenger_share: float = 0.0
     ranks: Ranks | None = None
     """Where customers stand among all; no part of the name: they move with every customer."""
 
     @property
     def id(self) -> str:
-        """A name for all of the above: the model's id and a digest of the rest."""
+        """A name for all that scores depend on: the models' ids and a digest of the rest.
+
+        A challenger that scores nobody is not in it: nothing has to be published for its sake.
+        """
         rest = repr((self.settings, self.basis_reason, self.as_of.fixed, self.as_of.event_time))
         model = self.parameters.id if self.parameters is not None else "formula"
+        if self.challenger is not None and self.challenger_share > 0:
+            model += f"+{self.challenger.id}"
+            rest += repr(self.challenger_share)
         return f"{model}/{sha256(rest.encode()).hexdigest()[:8]}"
 
-    def rows(self, customers: Sequence[Customer], as_of: int, gen: int) -> list[list[str]]:
+    def rows(
+        self, ids: Sequence[bytes], customers: Customers, as_of: int, gen: int
+    ) -> list[list[str]]:
         """For each customer the fields of its hash: field, value, field, value..."""
-        return redis_rows(customers, self._scores(customers, as_of), gen, self.ranks)
 
-    def scored(self, customers: Sequence[Customer], as_of: int) -> list[Scores]:
-        """The scores of customers, in any order."""
-        return [self._scores(customers, as_of)]
+        def by(parameters: ModelParameters | None, some: Customers) -> list[list[str]]:
+            return redis_rows(some, self._scores(some, as_of, parameters), gen, self.ranks)
 
-    def falls(self, customers: Sequence[Customer], since: int, until: int) -> list[bool]:
+        return self._by_own_model(ids, customers, by)
+
+    def scored(self, ids: Sequence[bytes], customers: Customers, as_of: int) -> list[Scores]:
+        """The scores of customers, those of each model together."""
+        return [
+            self._scores(some, as_of, parameters)
+            for parameters, some in self._parts(ids, customers)
+            if some
+        ]
+
+    def falls(
+        self, ids: Sequence[bytes], customers: Customers, since: int, until: int
+    ) -> list[bool]:
         """For each customer whether its tier fell by silence after `since`, up to `until`."""
-        scores = self._scores(customers, since)
-        return [since < first <= until for first in scores.next_fall_at.tolist()]
+
+        def by(parameters: ModelParameters | None, some: Customers) -> list[bool]:
+            scores = self._scores(some, since, parameters)
+            return [since < first <= until for first in scores.next_fall_at.tolist()]
+
+        return self._by_own_model(ids, customers, by)
 
     def has_new_day(self, since: int, until: int) -> bool:
         """Whether a business day begins after `since`, up to `until`: only then can tiers fall."""
@@ -87,13 +123,50 @@ class Scoring:
         """The business day of an instant: tiers fall when one begins."""
         return self.calendar.day_of(seconds * 1_000_000)
 
-    def _scores(self, customers: Sequence[Customer], as_of: int) -> Scores:
+    def _by_own_model(
+        self,
+        ids: Sequence[bytes],
+        customers: Customers,
+        by: Callable[[ModelParameters | None, Customers], list[Answer]],
+    ) -> list[Answer]:
+        """What `by` answers of each customer, asked with the parameters that score it."""
+        theirs = self._theirs(ids)
+        if theirs is None:
+            return by(self.parameters, customers)
+        champions, challengers = (
+            iter(by(parameters, some) if some else ())
+            for parameters, some in self._split(theirs, customers)
+        )
+        return [next(challengers if each else champions) for each in theirs]
+
+    def _parts(self, ids: Sequence[bytes], customers: Customers) -> list[_Part]:
+        """The customers of each model in use."""
+        theirs = self._theirs(ids)
+        return [(self.parameters, customers)] if theirs is None else self._split(theirs, customers)
+
+    def _theirs(self, ids: Sequence[bytes]) -> list[bool] | None:
+        """For each customer whether the challenger scores it; None where it scores nobody."""
+        if self.challenger is None or self.challenger_share <= 0:
+            return None
+        return challenged(ids, self.challenger_share)
+
+    def _split(self, theirs: list[bool], customers: Customers) -> list[_Part]:
+        """Champion and challenger with their customers."""
+        ours = [not each for each in theirs]
+        return [
+            (parameters, list(compress(customers, chosen)))
+            for parameters, chosen in ((self.parameters, ours), (self.challenger, theirs))
+        ]
+
+    def _scores(
+        self, customers: Customers, as_of: int, parameters: ModelParameters | None
+    ) -> Scores:
         return score(
             statistics(customers),
             as_of_seconds=as_of,
             as_of_day=self.day_of(as_of),
             calendar=self.calendar,
-            parameters=self.parameters,
+            parameters=parameters,
             basis_reason=self.basis_reason,
             settings=self.settings,
         )
