@@ -8,6 +8,7 @@
 | `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published` |
 | `ltv:model:<id>`        | hash | publisher                  | parameters of a model              |
 | `ltv:model:current`     | hash | publisher                  | those in use; absent by formula    |
+| `ltv:grades:<gen>`      | hash | worker, now and then       | partition -> `wire.grades`         |
 
 `ltv:` stands for the prefix. An id stands in its key as the bytes it came with; the braces make it
 the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN or KEYS.
@@ -20,8 +21,8 @@ class Keys:
     """Key names of one prefix and build.
 
     >>> keys = Keys("ltv:", 2)
-    >>> keys.customer(b"c-17"), keys.published, keys.model("mbg-1")
-    (b'ltv:{c-17}', b'ltv:published:2', b'ltv:model:mbg-1')
+    >>> keys.customer(b"c-17"), keys.published, keys.model("mbg-1"), keys.grades(7)
+    (b'ltv:{c-17}', b'ltv:published:2', b'ltv:model:mbg-1', b'ltv:grades:7')
     """
 
     def __init__(self, prefix: str, build: int) -> None:
@@ -40,3 +41,7 @@ class Keys:
     def model(self, model_id: str) -> bytes:
         """Where the parameters of a model are."""
         return self._prefix + b"model:" + model_id.encode()
+
+    def grades(self, gen: int) -> bytes:
+        """Where the grades of the live models are, by partition."""
+        return self._prefix + b"grades:%d" % gen
