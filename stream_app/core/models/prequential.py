@@ -17,7 +17,7 @@ A. P. Dawid (1984), "Present position and potential developments: some personal 
 theory: the prequential approach", Journal of the Royal Statistical Society A 147(2), 278-292.
 F. Seillier-Moiseiwitsch, A. P. Dawid (1993), "On testing the validity of sequential probability
 forecasts", Journal of the American Statistical Association 88(421), 355-359: of forecasts each
-made knowing what became of those before, (observed - expected) / sqrt(sum of p (1 - p)) is a
+made knowing what became of those before, (observed - expected) / sqrt(sum of p (1 - p)) tends to a
 standard normal deviate, whatever decides when the next one is made.
 """
 
@@ -111,7 +111,7 @@ class Prequential:
     def drift(self) -> float | None:
         """Recent purchases less those expected, in standard deviations; None where all was certain.
 
-        A standard normal deviate while customers buy as the model says.
+        About a standard normal deviate while customers buy as the model says.
         """
         return _ratio(self.recent_bought - self.recent_expected, sqrt(self.recent_variance))
 
@@ -189,7 +189,7 @@ def _buying(
 
 
 def _p_buy(parameters: ModelParameters, made: Forecasts) -> Floats:
-    """P(buy) of each, asked for some at a time: Pareto/NBD needs 640 bytes of room for each."""
+    """P(buy) of each, asked for some at a time: Pareto/NBD works on 40 nodes of each at once."""
     model, p = parameters.buying, np.empty(len(made.x))
     weeks = (made.horizon_days / 7.0, made.x, made.t_x_days / 7.0, made.T_days / 7.0)
     for start in range(0, len(p), AT_ONCE):
@@ -225,11 +225,10 @@ def _repeats(
 def _repeat_gross(purchases: PurchaseDays) -> Floats:
     """Gross of a customer's repeat days up to and with each day, minor units.
 
-    Summed in whole numbers: a customer's sum is the difference of two sums over customers.
+    Summed in whole numbers, of which nothing is lost when the sum up to the first day is taken off.
     """
     room = largest(purchases.gross) * len(purchases)
-    gross = np.where(purchases.place > 0, with_room(purchases.gross, room), 0)
-    sums = np.cumsum(gross)
+    sums = np.cumsum(with_room(purchases.gross, room))
     repeated: Floats = (sums - sums[purchases.heads]).astype(np.float64)
     return repeated
 
