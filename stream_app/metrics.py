@@ -14,7 +14,7 @@ partition, a reason: never a customer. A gauge that was never set is absent: unk
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -51,6 +51,18 @@ GaugeName = Literal[
     "ltv_negative_days",
     "ltv_dedup_saturated_customers",
     "ltv_model_age_seconds",
+    "ltv_prequential_forecasts",
+    "ltv_prequential_log_loss",
+    "ltv_prequential_brier",
+    "ltv_prequential_expected",
+    "ltv_prequential_observed",
+    "ltv_prequential_recent_expected",
+    "ltv_prequential_recent_variance",
+    "ltv_prequential_bias",
+    "ltv_prequential_drift",
+    "ltv_prequential_spends",
+    "ltv_prequential_spend_error",
+    "ltv_prequential_gap",
     "ltv_build_info",
 ]
 HistogramName = Literal["ltv_event_to_redis_seconds", "ltv_fold_seconds"]
@@ -174,6 +186,82 @@ TABLE: tuple[Declared, ...] = (
         "Customers past the number of identities within which duplicates are always found",
     ),
     _gauge("ltv_model_age_seconds", "seconds", "", "Age of the parameters in use"),
+    # Grades of the customers whose partitions this worker holds. What counts or sums up is added
+    # over workers; a mean is averaged with the weight that its help names.
+    _gauge(
+        "ltv_prequential_forecasts",
+        "forecasts",
+        "model",
+        "Forecasts of a purchase within 30 days that were graded by what then came",
+    ),
+    _gauge(
+        "ltv_prequential_log_loss",
+        "nats a forecast",
+        "model",
+        "Mean of -ln P(what came), less is better; over workers weigh with the forecasts",
+    ),
+    _gauge(
+        "ltv_prequential_brier",
+        "squared probability",
+        "model",
+        "Mean squared difference of P(buy) and 1 or 0, less is better; weigh with the forecasts",
+    ),
+    _gauge(
+        "ltv_prequential_expected",
+        "purchase days",
+        "model bin",
+        "Sum of P(buy) over forecasts, by P(buy): bin 0.1 has those up to a tenth",
+    ),
+    _gauge(
+        "ltv_prequential_observed",
+        "purchase days",
+        "model bin",
+        "Of the same forecasts, those that a purchase came true for",
+    ),
+    _gauge(
+        "ltv_prequential_recent_expected",
+        "purchase days",
+        "model",
+        "Sum of P(buy) over the forecasts of the last 90 days",
+    ),
+    _gauge(
+        "ltv_prequential_recent_variance",
+        "squared purchase days",
+        "model",
+        "Sum of P(buy) (1 - P(buy)) over the forecasts of the last 90 days",
+    ),
+    _gauge(
+        "ltv_prequential_bias",
+        "ratio",
+        "model",
+        "Observed over expected of the last 90 days, less 1; weigh with recent_expected",
+    ),
+    _gauge(
+        "ltv_prequential_drift",
+        "standard deviations",
+        "model",
+        "Observed less expected of the last 90 days; over workers add drift times the root of"
+        " recent_variance, then divide by the root of its sum",
+    ),
+    _gauge(
+        "ltv_prequential_spends",
+        "purchase days",
+        "model",
+        "Repeat purchase days whose expected spend was graded",
+    ),
+    _gauge(
+        "ltv_prequential_spend_error",
+        "major units",
+        "model",
+        "Mean absolute error of the spend expected of a purchase day; weigh with the spends",
+    ),
+    _gauge(
+        "ltv_prequential_gap",
+        "probability",
+        "model",
+        "Mean P(buy within the gap) of the purchases that came; weigh with the sum of observed;"
+        " does not rank models, for silence has no say in it",
+    ),
     _gauge("ltv_build_info", "boolean", "version", "Always 1; says which version runs"),
 )
 # fmt: on
@@ -223,6 +311,10 @@ class Metrics(Collector):
     def forget(self, name: GaugeName, *labels: str) -> None:
         """Take a line away, as when its partition has gone to another worker."""
         self._numbers[name].pop(labels, None)
+
+    def replace(self, name: GaugeName, values: Mapping[tuple[str, ...], float]) -> None:
+        """Say all that a gauge says now: lines with other labels go."""
+        self._numbers[name] = dict(values)
 
     def value(self, name: CounterName | GaugeName, *labels: str) -> float:
         """What a counter or gauge says now; 0 where it was never touched."""

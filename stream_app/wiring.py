@@ -107,7 +107,7 @@ def build(settings: Settings) -> Worker:
         publisher,
         ModelSource(settings, model_reader, metrics, publisher.set_parameters),
         Audit(settings, app, partitions, metrics),
-        Survey(lambda: partitions.held, publisher, settings.survey_seconds),
+        Survey(lambda: partitions.held, publisher, metrics, settings.survey_seconds),
         Reporter(lambda: partitions.held, app.lag, publisher),
         HttpServer(settings.http_host, settings.http_port, metrics, ready),
         metrics,

@@ -81,3 +81,10 @@ def test_two_processes_in_one_do_not_share_numbers() -> None:
     one, other = Metrics("1.0"), Metrics("1.0")
     one.add("ltv_foreign_writes_total", 1)
     assert other.value("ltv_foreign_writes_total") == 0
+
+
+def test_a_gauge_that_is_replaced_says_nothing_else_any_more() -> None:
+    metrics = Metrics("1.0")
+    metrics.set("ltv_prequential_gap", 0.5, "old")
+    metrics.replace("ltv_prequential_gap", {("new",): 0.25})
+    assert families(metrics)["ltv_prequential_gap"] == [({"model": "new"}, 0.25)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from stream_app.cli.group import Commands
-from stream_app.cli.options import setting_options, settings_from
+from stream_app.cli.options import CONNECTION, setting_options, settings_from
 
 if TYPE_CHECKING:
     from stream_app.core.models.parameters import Kind
@@ -82,10 +82,14 @@ def validate(context: click.Context, cut: datetime, html: Path | None, as_json: 
 
 @click.group(cls=Commands, invoke_without_command=True)
 @JSON
-@setting_options("brokers", "topic_models")
+@setting_options(*CONNECTION, "topic_models", "key_prefix", "build")
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> int | None:
-    """The models that were published: * is in use (the champion), + the challenger."""
+    """The models that were published, with their grades: * is in use, + the challenger.
+
+    Live models are graded by what came after them. Grades are read from Redis; where it is away,
+    the list is without them.
+    """
     if context.invoked_subcommand is not None:
         return None
     settings = settings_from(context)

@@ -16,6 +16,8 @@ import orjson
 
 from stream_app.core.models import assignment
 from stream_app.errors import NotFound, UsageError
+from stream_app.jobs import model_grades
+from stream_app.jobs.model_grades import Graded
 from stream_app.jobs.models_topic import StoredModel, append_entries, challenge, read_models
 from stream_app.settings import Settings
 from stream_app.wire.models import with_role
@@ -25,14 +27,17 @@ NAMED = 10
 
 
 def run_list(settings: Settings, *, as_json: bool) -> int:
-    """Print every model, the newest record last."""
+    """Print every model, the newest record last, and how the live ones have done."""
     models = asyncio.run(read_models(settings))
+    grades = model_grades.read_grades(settings)
     if as_json:
-        _print_json(settings, models)
+        _print_json(settings, models, grades)
         return 0
     in_use, challenger = _in_use(models)
     for model in models:
         click.echo(_line(model, "*" if model is in_use else "+" if model is challenger else " "))
+        for line in model_grades.lines(grades, model.parameters):
+            click.echo(line)
     if in_use is None:
         click.echo(
             f"No {'model' if challenger is None else 'champion'} that can be used: scores are by"
@@ -159,14 +164,20 @@ def _in_use(models: list[StoredModel]) -> tuple[StoredModel | None, StoredModel 
     return usable.get(id(champion)), usable.get(id(challenger))
 
 
-def _print_json(settings: Settings, models: list[StoredModel]) -> None:
+def _print_json(
+    settings: Settings, models: list[StoredModel], grades: dict[str, Graded] | None = None
+) -> None:
+    """`grades` None: they were not looked for."""
     in_use, challenger = _in_use(models)
-    answer = {
+    answer: dict[str, Any] = {
         "topic": settings.topic_models,
         "in_use": in_use.id if in_use is not None else None,
         "challenger": challenger.id if challenger is not None else None,
         "models": [_as_object(model, in_use=model is in_use) for model in models],
     }
+    if grades is not None:
+        for model, told in zip(models, answer["models"], strict=True):
+            told["grades"] = model_grades.as_object(grades, model.parameters)
     click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
 
 

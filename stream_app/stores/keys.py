@@ -17,6 +17,16 @@ the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN
 
 from __future__ import annotations
 
+from typing import Final
+
+POPULATION: Final = "population"
+SEGMENTS: Final = "segments"
+GRADES: Final = "grades"
+STATUS: Final = "status"
+COHORTS: Final = "cohorts"
+SUMMARIES: Final = (POPULATION, SEGMENTS, GRADES, STATUS, COHORTS)
+"""What every partition says of itself as a whole."""
+
 
 class Keys:
     """Key names of one prefix and build.

@@ -16,10 +16,12 @@ from redis.retry import Retry
 
 from stream_app.errors import Unreachable
 from stream_app.stores.address import address
-from stream_app.stores.keys import Keys
+from stream_app.stores.keys import GRADES, Keys
 from stream_app.stores.published import Published, decode
 from stream_app.stores.redis import TIMEOUT_SECONDS, TROUBLE
 from stream_app.stores.trouble import sentence
+from stream_app.wire.grades import PartitionGrades
+from stream_app.wire.grades import decode as decode_grades
 
 Hash = dict[bytes, bytes]
 """A customer's fields as Redis holds them; `wire.scores.parse_hash` makes values of them."""
@@ -59,6 +61,12 @@ class ScoreReader:
         key = self._keys.model_current if model_id is None else self._keys.model(model_id)
         found: Any = self._client.hgetall(key.decode())
         return found or None
+
+    def grades(self, gen: int) -> dict[int, PartitionGrades]:
+        """How the live models have done, by partition; one not graded yet is absent."""
+        found: Any = self._client.hgetall(self._keys.summary(GRADES, gen).decode())
+        values = ((int(number), decode_grades(value)) for number, value in found.items())
+        return {number: value for number, value in values if value is not None}
 
 
 @contextmanager

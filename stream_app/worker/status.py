@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from stream_app.stores.keys import STATUS
 from stream_app.wire.status import Counts, Status, encode_status
 from stream_app.worker.partition import Partition
 from stream_app.worker.publishing.publisher import Publisher
-from stream_app.worker.publishing.summaries import STATUS
 
 SECONDS: Final = 1.0
 REMEMBERED_SECONDS: Final = 5.0

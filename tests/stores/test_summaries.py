@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+import pytest
 from redis import Redis
 
+from stream_app.core.calendar import Calendar
+from stream_app.core.models.histories import histories
+from stream_app.core.models.prequential import Prequential, graded_from, prequential
+from stream_app.core.models.published import CDNOW
 from stream_app.dev.valkey import Valkey
+from stream_app.wire.grades import decode as decode_grades
 from stream_app.wire.population import decode_population
 from stream_app.worker.survey import Survey
-from tests.stores.worker import Rig, State, until
+from tests.stores.worker import DAY, NOON, Rig, State, until
 
 
 async def surveyed(rig: Rig, *states: State) -> asyncio.Task[None]:
     """Start the rig, and a survey of its partitions."""
     await rig.start(*states)
     held = {state.partition.number: state.partition for state in states}
-    return asyncio.create_task(Survey(lambda: held, rig.publisher, 0.1).run())
+    return asyncio.create_task(Survey(lambda: held, rig.publisher, rig.metrics, 0.1).run())
 
 
 async def ended(rig: Rig, survey: asyncio.Task[None]) -> None:
     survey.cancel()
     await asyncio.wait({survey})
     await rig.stop()
+
+
+def graded(client: Redis, number: int = 3) -> dict[str, Prequential]:
+    """What the customers of a partition say of the models."""
+    stored = client.hget("ltv:grades:1", str(number))
+    found = decode_grades(stored) if isinstance(stored, bytes) else None
+    return found.models if found else {}
 
 
 def customers_in(client: Redis, number: int = 3) -> int:
@@ -76,3 +90,27 @@ async def test_an_owner_that_was_deposed_says_nothing_more(valkey: Valkey, clien
     await until(lambda: not rig.publisher.settled)
     assert client.hget("ltv:population:1", "3") == b"the heir's"
     await rig.stop()
+
+
+async def test_models_in_use_are_graded_by_what_their_customers_did(
+    valkey: Valkey, client: Redis
+) -> None:
+    rig, state = Rig(valkey.url), State()
+    today = NOON // DAY
+    for number in range(50):
+        state.buy(f"c-{number}", day=today - 200)
+        state.buy(f"c-{number}", day=today - 200 + 2 * number)
+    survey = await surveyed(rig, state)
+    challenger = replace(CDNOW, id="other", r=0.4)
+    rig.publisher.set_parameters(CDNOW, None, challenger)
+    await until(lambda: graded(client).keys() == {CDNOW.id, "other"})
+    assert rig.metrics.value("ltv_prequential_forecasts", "other") > 0
+    found = graded(client)[CDNOW.id]
+    known = histories(list(state.partition.customers.values()))
+    since = graded_from(CDNOW, today=today, calendar=Calendar("UTC"))
+    alone = prequential(known, CDNOW, today=today, currency="USD", from_day=since)
+    assert found.bought == alone.bought == 49
+    assert found.log_loss_sum == pytest.approx(alone.log_loss_sum)
+    rig.publisher.set_parameters(None, "no model")
+    await until(lambda: rig.metrics.value("ltv_prequential_forecasts", "other") == 0)
+    await ended(rig, survey)

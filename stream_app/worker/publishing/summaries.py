@@ -12,14 +12,12 @@ from typing import Final
 
 from stream_app.core.population import Population, Ranks
 from stream_app.stores import scripts
+from stream_app.stores.keys import POPULATION
 from stream_app.stores.redis import Link
 from stream_app.stores.scores import ScoreStore
 from stream_app.wire.population import decode_population
 from stream_app.worker.publishing.follower import Follower
 
-POPULATION: Final = "population"
-SEGMENTS: Final = "segments"
-STATUS: Final = "status"
 READ_SECONDS: Final = 30.0
 """How often the sketches of all partitions are read where none of ours has changed."""
 
