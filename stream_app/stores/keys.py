@@ -6,6 +6,7 @@
 | `ltv:gen`               | hash | first worker, cut-over     | `build` that publishes, its `gen`  |
 | `ltv:epoch:<build>`     | hash | publisher, opening         | partition -> epoch of its owner    |
 | `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published` |
+| `ltv:cohorts:<gen>`     | hash | publisher                  | partition -> its cohort totals     |
 | `ltv:model:<id>`        | hash | publisher                  | parameters of a model              |
 | `ltv:model:current`     | hash | publisher                  | those in use; absent by formula    |
 
@@ -20,8 +21,8 @@ class Keys:
     """Key names of one prefix and build.
 
     >>> keys = Keys("ltv:", 2)
-    >>> keys.customer(b"c-17"), keys.published, keys.model("mbg-1")
-    (b'ltv:{c-17}', b'ltv:published:2', b'ltv:model:mbg-1')
+    >>> keys.customer(b"c-17"), keys.published, keys.cohorts(3), keys.model("mbg-1")
+    (b'ltv:{c-17}', b'ltv:published:2', b'ltv:cohorts:3', b'ltv:model:mbg-1')
     """
 
     def __init__(self, prefix: str, build: int) -> None:
@@ -36,6 +37,10 @@ class Keys:
     def customer(self, customer_id: bytes) -> bytes:
         """Where the scores of a customer are."""
         return self.opening + customer_id + b"}"
+
+    def cohorts(self, gen: int) -> bytes:
+        """Where the cohort totals of a publication are, by partition."""
+        return self._prefix + b"cohorts:%d" % gen
 
     def model(self, model_id: str) -> bytes:
         """Where the parameters of a model are."""

@@ -54,6 +54,14 @@ class ScoreReader:
         build, gen = self._client.hmget(self._keys.gen.decode(), ["build", "gen"])
         return None if build is None or gen is None else (int(build), int(gen))
 
+    def cohorts(self) -> dict[int, bytes]:
+        """The cohort totals of the publication in use, by partition, as they are encoded."""
+        generation = self.generation()
+        if generation is None:
+            return {}
+        found: Any = self._client.hgetall(self._keys.cohorts(generation[1]).decode())
+        return {int(number): value for number, value in found.items()}
+
     def model(self, model_id: str | None = None) -> dict[bytes, bytes] | None:
         """Parameters of a model, or of the one in use; None where there is none."""
         key = self._keys.model_current if model_id is None else self._keys.model(model_id)

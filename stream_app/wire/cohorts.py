@@ -127,8 +127,15 @@ def _columns(table: _Table) -> Columns:
     ]
     if len({len(each) for each in (month, channel, members, buyers, there)}) > 1:
         raise ValueError("columns of different lengths")
-    if channel.max(initial=0) >= len(table.channels) or second[0].max(initial=-1) >= len(month):
-        raise ValueError("a channel or a row that is not there")
+    large = np.array([(row, column) for row, column, _ in table.large], np.int64).reshape(-1, 2)
+    for places, size in (
+        (channel, len(table.channels)),
+        (second[0], len(month)),
+        (large[:, 0], len(month)),
+        (large[:, 1], WIDTH),
+    ):
+        if places.min(initial=0) < 0 or places.max(initial=-1) >= size:
+            raise ValueError("a channel, a cohort or a number that is not there")
     numbers = np.zeros((len(month), WIDTH), np.int64)
     numbers[:, MEMBERS], numbers[:, BUYERS] = members, buyers
     cell = np.flatnonzero(there)
