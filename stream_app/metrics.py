@@ -47,6 +47,7 @@ GaugeName = Literal[
     "ltv_customers",
     "ltv_revenue_minor",
     "ltv_state_imbalance_minor",
+    "ltv_cohort_imbalance_minor",
     "ltv_unconverted_minor",
     "ltv_negative_days",
     "ltv_dedup_saturated_customers",
@@ -148,6 +149,12 @@ TABLE: tuple[Declared, ...] = (
         "minor units",
         "",
         "Money in customers less money in accepted events; anything but 0 is a fault",
+    ),
+    _gauge(
+        "ltv_cohort_imbalance_minor",
+        "minor units",
+        "",
+        "Money in cohort cells less money in accepted events; anything but 0 is a fault",
     ),
     _counter(
         "ltv_foreign_writes_total",

@@ -30,6 +30,7 @@ from stream_app.worker.agent import Agent
 from stream_app.worker.app import LtvApp, connect, new_app
 from stream_app.worker.audit import Audit
 from stream_app.worker.changelog import Changelog
+from stream_app.worker.counting import Counting
 from stream_app.worker.fate import Fate
 from stream_app.worker.fold import Rules
 from stream_app.worker.http import HttpServer
@@ -60,6 +61,7 @@ class Worker:
     publisher: Publisher
     models: ModelSource
     audit: Audit
+    counting: Counting
     survey: Survey
     reporter: Reporter
     http: HttpServer
@@ -107,6 +109,7 @@ def build(settings: Settings) -> Worker:
         publisher,
         ModelSource(settings, model_reader, metrics, publisher.set_parameters),
         Audit(settings, app, partitions, metrics),
+        Counting(settings, lambda: partitions.held, publisher, metrics, time.time),
         Survey(lambda: partitions.held, publisher, metrics, settings.survey_seconds),
         Reporter(lambda: partitions.held, app.lag, publisher),
         HttpServer(settings.http_host, settings.http_port, metrics, ready),

@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from stream_app import __version__
-from stream_app.cli import dead_letters, look, modelling, operate, supply
+from stream_app.cli import dead_letters, look, modelling, operate, reporting, supply
 from stream_app.cli.group import Commands, run
 
 
@@ -34,6 +34,7 @@ for _command in (
     look.show,
     look.explain,
     look.verify,
+    reporting.report,
     modelling.fit,
     modelling.validate,
     modelling.models,

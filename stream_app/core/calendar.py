@@ -21,6 +21,7 @@ _EPOCH: Final = date(1970, 1, 1)
 _EPOCH_ORDINAL: Final = _EPOCH.toordinal()
 _EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ZONE_NAME: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+_MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
 _HOURS: Final = 24
 
 
@@ -43,6 +44,28 @@ def month_text(month: int) -> str:
     """``YYYY-MM`` of a month since January 1970."""
     year, place = divmod(month, 12)
     return f"{1970 + year:04d}-{place + 1:02d}"
+
+
+def month_start(month: int) -> int:
+    """The first day, since 1970-01-01, of a month since January 1970.
+
+    >>> month_start(1), month_of(month_start(650)), month_of(month_start(650) - 1)
+    (31, 650, 649)
+    """
+    year, place = divmod(month, 12)
+    return (date(1970 + year, place + 1, 1) - _EPOCH).days
+
+
+def month_from_text(text: str) -> int:
+    """Months since January 1970 of ``YYYY-MM``; ValueError where it is no month.
+
+    >>> month_from_text("1997-01")
+    324
+    """
+    if not _MONTH.fullmatch(text):
+        raise ValueError(f"{text!r} is not a month such as 2024-03")
+    shown = date.fromisoformat(f"{text}-01")
+    return (shown.year - 1970) * 12 + shown.month - 1
 
 
 def day_from_text(text: str) -> int:

@@ -15,8 +15,9 @@ from stream_app.core.models.prequential import BINS, RECENT_DAYS, Prequential, g
 from stream_app.errors import Unreachable
 from stream_app.settings import Settings
 from stream_app.settings.declaration import url_without_password
+from stream_app.stores.keys import GRADES
 from stream_app.stores.reader import score_reader
-from stream_app.wire.grades import PartitionGrades
+from stream_app.wire.grades import PartitionGrades, decode
 
 INDENT: Final = " " * 6
 
@@ -37,8 +38,8 @@ def read_grades(settings: Settings) -> dict[str, Graded]:
     prefix, build = settings.key_prefix, settings.build
     try:
         with score_reader(settings.redis_url, shown, prefix, build) as reader:
-            publication = reader.generation()
-            return {} if publication is None else summed(reader.grades(publication[1]).values())
+            found = map(decode, reader.summaries(GRADES).values())
+            return summed(one for one in found if one is not None)
     except Unreachable as error:
         click.echo(f"ltv: grades are not shown: {error}", err=True)
         return {}

@@ -161,6 +161,9 @@ class Settings:
     publish_check: float = _worker(
         "LTV_PUBLISH_CHECK", kinds.number(0.1, 300), 3.0,
         "how often Redis is asked whether it still has what was published", unit="s")
+    cohort_seconds: float = _worker(
+        "LTV_COHORT_SECONDS", kinds.number(0.05, 3600), 1.0,
+        "how often changed cohort totals are published, at most", unit="s")
     survey_seconds: float = _worker(
         "LTV_SURVEY_SECONDS", kinds.number(0.1, 86_400), 10.0,
         "how often a partition that changes is looked over for what its customers are like as a"

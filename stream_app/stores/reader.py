@@ -16,12 +16,10 @@ from redis.retry import Retry
 
 from stream_app.errors import Unreachable
 from stream_app.stores.address import address
-from stream_app.stores.keys import GRADES, Keys
+from stream_app.stores.keys import Keys
 from stream_app.stores.published import Published, decode
 from stream_app.stores.redis import TIMEOUT_SECONDS, TROUBLE
 from stream_app.stores.trouble import sentence
-from stream_app.wire.grades import PartitionGrades
-from stream_app.wire.grades import decode as decode_grades
 
 Hash = dict[bytes, bytes]
 """A customer's fields as Redis holds them; `wire.scores.parse_hash` makes values of them."""
@@ -56,17 +54,19 @@ class ScoreReader:
         build, gen = self._client.hmget(self._keys.gen.decode(), ["build", "gen"])
         return None if build is None or gen is None else (int(build), int(gen))
 
+    def summaries(self, name: str) -> dict[int, bytes]:
+        """What the partitions say of themselves (`keys.SUMMARIES`), in the publication in use."""
+        generation = self.generation()
+        if generation is None:
+            return {}
+        found: Any = self._client.hgetall(self._keys.summary(name, generation[1]).decode())
+        return {int(number): value for number, value in found.items()}
+
     def model(self, model_id: str | None = None) -> dict[bytes, bytes] | None:
         """Parameters of a model, or of the one in use; None where there is none."""
         key = self._keys.model_current if model_id is None else self._keys.model(model_id)
         found: Any = self._client.hgetall(key.decode())
         return found or None
-
-    def grades(self, gen: int) -> dict[int, PartitionGrades]:
-        """How the live models have done, by partition; one not graded yet is absent."""
-        found: Any = self._client.hgetall(self._keys.summary(GRADES, gen).decode())
-        values = ((int(number), decode_grades(value)) for number, value in found.items())
-        return {number: value for number, value in values if value is not None}
 
 
 @contextmanager

@@ -98,6 +98,7 @@ async def _start(worker: Worker) -> None:
         "publisher": worker.publisher.run(),
         "models": worker.models.run(),
         "audit": worker.audit.run(),
+        "cohorts": worker.counting.run(),
         "survey": worker.survey.run(),
         "status": worker.reporter.run(),
         "idle check": _check_idle(worker),

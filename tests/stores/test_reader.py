@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from redis import Redis
 
-from stream_app.core.models.prequential import Prequential
 from stream_app.dev.ports import free_port
 from stream_app.dev.valkey import Valkey
 from stream_app.errors import Unreachable
@@ -13,8 +12,6 @@ from stream_app.stores.published import Published, encode
 from stream_app.stores.reader import score_reader
 from stream_app.stores.redis import Link
 from stream_app.stores.scores import Move, ScoreStore
-from stream_app.wire.grades import PartitionGrades
-from stream_app.wire.grades import encode as encode_grades
 
 
 async def test_customers_positions_generation_and_model_are_read(
@@ -32,14 +29,13 @@ async def test_customers_positions_generation_and_model_are_read(
         assert reader.model() == reader.model("mbg-1") == {b"r": b"0.5"}
 
 
-def test_grades_are_read_by_partition_and_what_is_none_is_not_there(
-    valkey: Valkey, client: Redis
-) -> None:
-    graded = PartitionGrades(20_000, {"mbg-1": Prequential(forecasts=3)})
-    client.hset("ltv:grades:2", mapping={"0": encode_grades(graded), "1": b"?"})
+def test_summaries_are_those_of_the_publication_in_use(valkey: Valkey, client: Redis) -> None:
+    client.hset("ltv:grades:2", mapping={"0": b"now", "11": b"too"})
+    client.hset("ltv:grades:1", "0", b"before")
     with score_reader(valkey.url, valkey.url, "ltv:", 1) as reader:
-        assert reader.grades(2) == {0: graded}
-        assert reader.grades(1) == {}
+        assert reader.summaries("grades") == {}
+        client.hset("ltv:gen", mapping={"build": "1", "gen": "2"})
+        assert reader.summaries("grades") == {0: b"now", 11: b"too"}
 
 
 async def test_an_empty_redis_has_nothing_to_read(valkey: Valkey) -> None:

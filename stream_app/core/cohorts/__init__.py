@@ -1,0 +1,1 @@
+"""Cohort totals: what the customers of one month have done since, in whole numbers that add up."""

@@ -1,0 +1,142 @@
+"""Keep the cohort totals of the partitions held equal to their acknowledged customers.
+
+A partition that was just taken is counted once, customer by customer; from then on only those that
+slices have changed are, as what they are now less what they were. The totals are published now and
+then, never persisted apart, and held against the money of all accepted events every time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from stream_app.core.calendar import Calendar
+from stream_app.core.cohorts.cells import TABLES
+from stream_app.core.cohorts.totals import Totals
+from stream_app.core.customer import Customer
+from stream_app.metrics import Metrics
+from stream_app.settings import Settings
+from stream_app.stores.keys import COHORTS
+from stream_app.wire.cohorts import Meta, encode
+from stream_app.worker.partition import Partition
+from stream_app.worker.publishing.publisher import Publisher
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 2000
+"""Customers counted between two looks at the event loop: about 3 ms."""
+PAUSE_SHARE: Final = 20.0
+"""After a round so many times its length is waited, where that is longer: many cohorts and channels
+make the writing dear."""
+
+
+@dataclass
+class Counted:
+    """One partition's totals and how far they go."""
+
+    partition: Partition
+    totals: Totals = field(default_factory=Totals)
+    position: int | None = None
+    """Next changelog offset after all that is counted; None until everybody was."""
+    imbalance_minor: int = 0
+
+
+class Counting:
+    """Counts, publishes, and says what does not add up."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        held: Callable[[], dict[int, Partition]],
+        publisher: Publisher,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        """`clock`: Unix seconds, of the writing alone."""
+        self._settings = settings
+        self._held = held
+        self._publisher = publisher
+        self._metrics = metrics
+        self._clock = clock
+        self._calendar = Calendar(settings.time_zone)
+        self._counted: dict[int, Counted] = {}
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            await self.round()
+            spent = loop.time() - began
+            await asyncio.sleep(max(self._settings.cohort_seconds, spent * PAUSE_SHARE))
+
+    async def round(self) -> None:
+        """Bring every partition's totals up to what is acknowledged now, and publish them."""
+        for number, partition in list(self._held().items()):
+            counted = self._counted.get(number)
+            if counted is None or counted.partition is not partition:
+                counted = self._counted[number] = Counted(partition)
+            await self._bring_up(counted)
+        self._counted = {n: one for n, one in self._counted.items() if n in self._held()}
+        imbalance = sum(one.imbalance_minor for one in self._counted.values())
+        self._metrics.set("ltv_cohort_imbalance_minor", imbalance)
+
+    async def _bring_up(self, counted: Counted) -> None:
+        partition, totals = counted.partition, counted.totals
+        if counted.position is None:
+            everybody, partition.recovered = partition.recovered, []
+            await _in_pieces(totals, [None] * len(everybody), everybody)
+        elif counted.position == partition.next_offset:
+            return
+        # Nothing is awaited between these: what is counted, its money and its place agree.
+        before, after = partition.uncounted.take()
+        money, position, newest_us = (
+            partition.net_minor,
+            partition.next_offset,
+            partition.max_at_us,
+        )
+        await _in_pieces(totals, before, after)
+        counted.position = position
+        if self._held().get(partition.number) is not partition:
+            return
+        self._check(counted, money)
+        self._publisher.summarize(
+            partition.number, COHORTS, encode(totals, self._meta(counted, newest_us))
+        )
+
+    def _check(self, counted: Counted, money: int) -> None:
+        """Cells must hold the money of all accepted events, once in each table."""
+        found = [counted.totals.columns(table).net_minor for table in TABLES]
+        imbalance = max((each - money for each in found), key=abs)
+        if imbalance and not counted.imbalance_minor:
+            log.error(
+                "the money in cohorts is not that of the accepted events; run ltv verify",
+                partition=counted.partition.number,
+                imbalance_minor=imbalance,
+            )
+        counted.imbalance_minor = imbalance
+
+    def _meta(self, counted: Counted, newest_us: int) -> Meta:
+        totals, settings = counted.totals, self._settings
+        return Meta(
+            currency=settings.currency,
+            time_zone=settings.time_zone,
+            partitions=settings.partitions,
+            position=counted.position or 0,
+            published_at=int(self._clock()),
+            first_signup_day=totals.first_day("signup"),
+            first_purchase_day=totals.first_day("first-purchase"),
+            last_day=self._calendar.day_of(newest_us) if newest_us else None,
+        )
+
+
+async def _in_pieces(
+    totals: Totals, before: Sequence[Customer | None], after: Sequence[Customer]
+) -> None:
+    for start in range(0, len(after), AT_ONCE):
+        totals.change(before[start : start + AT_ONCE], after[start : start + AT_ONCE])
+        await asyncio.sleep(0)

@@ -1,0 +1,126 @@
+"""Cohort totals follow what is acknowledged, and hold the money of all accepted events."""
+
+from __future__ import annotations
+
+from stream_app.core.cohorts.totals import Totals
+from stream_app.core.customer import Customer
+from stream_app.stores.keys import COHORTS
+from stream_app.wire.cohorts import Meta, decode, encode
+from stream_app.worker.counting import Counting
+from stream_app.worker.partition import Partition
+from tests.stores.worker import Clock
+from tests.stores.worker import Rig as PublisherRig
+from tests.worker.appending import Rig
+from tests.worker.records import settings
+
+
+class Counter:
+    """The counting of one partition, whose words are kept instead of published."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.held: dict[int, Partition] = {0: rig.partition}
+        self.publisher = PublisherRig("redis://127.0.0.1:1/0").publisher
+        self.counting = Counting(
+            settings(), lambda: self.held, self.publisher, rig.metrics, Clock()
+        )
+
+    async def said(self) -> bytes:
+        """What is said after one more round."""
+        await self.counting.round()
+        return self.publisher.said(0).get(COHORTS, b"")
+
+    def imbalance(self) -> float:
+        return self.rig.metrics.value("ltv_cohort_imbalance_minor")
+
+
+def of(customers: list[Customer], like: bytes) -> bytes:
+    """What counting these customers from nothing says, with the meta of another saying."""
+    totals = Totals()
+    totals.add(customers)
+    meta: Meta = decode(like, "signup")[0]
+    return encode(totals, meta)
+
+
+def everybody(rig: Rig) -> list[Customer]:
+    return list(rig.partition.customers.values())
+
+
+async def test_totals_are_those_of_all_acknowledged_customers(rig: Rig) -> None:
+    counter = Counter(rig)
+    for customers in (("a", "b"), ("a",), ("c", "a", "a"), ("b",)):
+        rig.put(*customers)
+        await rig.quiet()
+        said = await counter.said()
+        assert said == of(everybody(rig), said)
+        assert counter.imbalance() == 0
+    assert decode(said, "first-purchase")[1].net_minor == rig.partition.net_minor > 0
+
+
+async def test_what_is_in_flight_is_not_counted(rig: Rig) -> None:
+    counter = Counter(rig)
+    rig.put("a")
+    await rig.quiet()
+    before = everybody(rig)
+    rig.changelog.hold = True
+    rig.put("a", "b")
+    await rig.on_the_way(1)
+    said = await counter.said()
+    assert said == of(before, said)
+    assert counter.imbalance() == 0
+    (batch,) = rig.changelog.on_the_way
+    rig.changelog.land(batch)
+    rig.changelog.acknowledge(batch)
+    await rig.quiet()
+    assert await counter.said() != said
+    assert counter.imbalance() == 0
+
+
+async def test_a_partition_that_was_recovered_is_counted_whole_whatever_happens_meanwhile(
+    rig: Rig,
+) -> None:
+    rig.put("a", "b", "b")
+    await rig.quiet()
+    partition = rig.partition
+    partition.recovered, partition.uncounted.before = everybody(rig), {}
+    partition.uncounted.after = {}
+    counter = Counter(rig)
+    rig.put("b", "new")
+    await rig.quiet()
+    said = await counter.said()
+    assert said == of(everybody(rig), said)
+    assert partition.recovered == []
+    assert counter.imbalance() == 0
+
+
+async def test_nothing_is_said_again_while_nothing_changes(rig: Rig) -> None:
+    counter = Counter(rig)
+    rig.put("a")
+    await rig.quiet()
+    first = await counter.said()
+    assert await counter.said() is first
+
+
+async def test_a_partition_taken_anew_is_counted_from_nothing(rig: Rig) -> None:
+    counter = Counter(rig)
+    rig.put("a", "b")
+    await rig.quiet()
+    await counter.said()
+    held = rig.partition
+    again = Partition(
+        0, held.epoch + 9, held.watermark, held.next_offset + 9, {}, dict(held.customers)
+    )
+    again.recovered, again.net_minor = everybody(rig), held.net_minor
+    counter.held[0] = again
+    said = await counter.said()
+    assert said == of(everybody(rig), said)
+    assert counter.imbalance() == 0
+
+
+async def test_money_that_cells_lack_is_shown(rig: Rig) -> None:
+    counter = Counter(rig)
+    rig.put("a")
+    await rig.quiet()
+    rig.partition.uncounted.take()  # as a fault of ours might
+    await counter.said()
+    assert counter.imbalance() == -rig.partition.net_minor
