@@ -8,6 +8,7 @@
 | `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published` |
 | `ltv:model:<id>`        | hash | publisher                  | parameters of a model              |
 | `ltv:model:current`     | hash | publisher                  | those in use; absent by formula    |
+| `ltv:scoring`           | hash | publisher                  | the other things scores depend on  |
 
 `ltv:` stands for the prefix. An id stands in its key as the bytes it came with; the braces make it
 the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN or KEYS.
@@ -32,6 +33,7 @@ class Keys:
         self.epoch = self._prefix + b"epoch:" + self.build
         self.published = self._prefix + b"published:" + self.build
         self.model_current = self._prefix + b"model:current"
+        self.scoring = self._prefix + b"scoring"
 
     def customer(self, customer_id: bytes) -> bytes:
         """Where the scores of a customer are."""

@@ -29,6 +29,7 @@ def _name(script: bytes) -> bytes:
 _WRITE, _OPEN, _MOVE, _MODEL = (
     _name(each) for each in (scripts.WRITE, scripts.OPEN, scripts.MOVE, scripts.MODEL)
 )
+_SCORING = _name(scripts.SCORING)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class ScoreStore:
     async def prepare(self, link: Link) -> None:
         """Load the scripts over a new connection."""
         await link.load((scripts.WRITE, scripts.OPEN, scripts.MOVE, scripts.MODEL))
+        await link.load((scripts.SCORING,))
 
     async def open(
         self, link: Link, partitions: Sequence[tuple[int, int]], *, gen_if_none: int = 0
@@ -147,6 +149,11 @@ class ScoreStore:
         if model_id is not None:
             keys.append(self.keys.model(model_id))
         return bool(await self._run(link, _MODEL, keys, (self.keys.build, *fields)) == 1)
+
+    async def put_scoring(self, link: Link, fields: Sequence[str]) -> bool:
+        """Show what scores depend on besides the model; False when another build publishes."""
+        keys = (self.keys.gen, self.keys.scoring)
+        return bool(await self._run(link, _SCORING, keys, (self.keys.build, *fields)) == 1)
 
     async def _run(
         self, link: Link, script: bytes, keys: Sequence[bytes], arguments: Sequence[Argument]

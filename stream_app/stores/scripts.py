@@ -104,3 +104,12 @@ if KEYS[3] then
 end
 return 1
 """
+
+SCORING: Final = b"""
+-- KEYS: gen, scoring.  ARGV: build, field, value...
+-- Reply: 1 written, 0 another build publishes.
+if redis.call('HGET', KEYS[1], 'build') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[2], unpack(ARGV, 2))
+return 1
+"""

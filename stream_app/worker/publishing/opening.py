@@ -17,6 +17,7 @@ from stream_app.stores import published, scripts
 from stream_app.stores.redis import Link
 from stream_app.stores.scores import Move, Opened, ScoreStore
 from stream_app.wire.models import redis_fields
+from stream_app.wire.scoring import scoring_fields
 from stream_app.worker.publishing.catch_up import changed_since, everything
 from stream_app.worker.publishing.flush import Load
 from stream_app.worker.publishing.follower import (
@@ -184,6 +185,8 @@ class Opening:
         """Write the parameters in use, so that a reader can evaluate a score at its own now."""
         if self._model_shown and not anew:
             return
+        rules = scoring_fields(scoring.settings, scoring.calendar.time_zone)
+        await self._store.put_scoring(link, rules)
         parameters = scoring.parameters
         if parameters is None:
             self._model_shown = await self._store.put_model(link, None, ())

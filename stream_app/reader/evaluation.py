@@ -1,0 +1,159 @@
+"""From the facts of published hashes to their time-dependent fields at another instant.
+
+The worker's own `score` does the arithmetic, on statistics that are taken from the hash instead of
+from the days of the customer. So the numbers are the worker's to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream_app.core.calendar import Calendar
+from stream_app.core.models.day_starts import ABSENT
+from stream_app.core.models.parameters import ModelParameters
+from stream_app.core.models.statistics import NEVER, Statistics
+from stream_app.core.models.whole_numbers import SAFE, Whole
+from stream_app.core.score import Scores, ScoreSettings, score
+from stream_app.core.segments import TIERS
+
+Fields = Mapping[str, Any]
+"""The fields of one hash as values, by name; what is absent has no entry."""
+
+TIMED: Final = (
+    "as_of",
+    "p_alive",
+    "churn_30",
+    "churn_90",
+    "orders_365",
+    "ltv_365",
+    "ltv",
+    "ltv_formula",
+    "tier",
+    "at_risk_at",
+    "lost_at",
+    "next_order_at",
+)
+"""The fields that move with time; all others are facts, or say where the hash came from."""
+
+_OF_ALL: Final = ("currency", "basis", "revenue", "orders")
+_OF_BUYERS: Final = ("last_order", "frequency", "recency", "repeat_gross")
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_MONEY: Final = ("revenue", "aov", "repeat_gross")
+_MOST_ORDERS: Final = 1 << 60
+_MOST_MONEY: Final = 1 << 256
+
+
+def problem(found: Fields) -> str | None:
+    """Why these are no facts that can be scored, as one sentence; None when they are.
+
+    A publisher of ours writes no such hash, but an older or a foreign one may.
+    """
+    needed = (*_OF_ALL, *_OF_BUYERS) if "first_order" in found else _OF_ALL
+    for name in needed:
+        if name not in found:
+            return f"the hash has no {name}"
+    money = max(abs(found.get(name, 0)) for name in _MONEY)
+    if abs(found["orders"]) > _MOST_ORDERS or money > _MOST_MONEY:
+        return "the hash's orders or money are beyond what can be counted"
+    if found["basis"] not in ("model", "formula"):
+        return f"the hash's basis is {found['basis']!r}"
+    if "first_order" not in found:
+        return None
+    if found["orders"] > 0 and "aov" not in found:
+        return "the hash has no aov"
+    days = (found["last_order"] - found["first_order"]).days
+    if not (days == found["recency"] and 0 <= found["frequency"] <= days):
+        return "the hash's dates, recency and frequency contradict each other"
+    return None
+
+
+def evaluated(
+    found: Sequence[Fields],
+    *,
+    parameters: ModelParameters | None,
+    settings: ScoreSettings,
+    calendar: Calendar,
+    now: int,
+) -> list[dict[str, Any]]:
+    """The timed fields of each hash at `now`, Unix seconds; None where a field is absent.
+
+    All are scored by these parameters, or by formula where they are None; no hash may have a
+    `problem`.
+    """
+    scores = score(
+        _statistics(found),
+        as_of_seconds=now,
+        as_of_day=calendar.day_of(now * 1_000_000),
+        calendar=calendar,
+        parameters=parameters,
+        basis_reason=None,
+        settings=settings,
+    )
+    return [dict(zip(TIMED, row, strict=True)) for row in zip(*_columns(scores), strict=True)]
+
+
+def _statistics(found: Sequence[Fields]) -> Statistics:
+    """The columns that scoring looks at. Gross and refunds apart are not published.
+
+    `aov` x `orders` stands for the gross: its average order is `aov` again, and only that and
+    the difference to the refunds, `revenue`, enter a score.
+    """
+    bought = ["first_order" in each for each in found]
+    gross = [each["aov"] * each["orders"] if "aov" in each else each["revenue"] for each in found]
+    refunds = [sold - each["revenue"] for sold, each in zip(gross, found, strict=True)]
+    nobody = np.zeros(len(found), np.int64)
+    return Statistics(
+        orders=_whole(each["orders"] for each in found),
+        gross_minor=_whole(gross),
+        refunds_minor=_whole(refunds),
+        purchase_days=_whole(
+            each["frequency"] + 1 if has else 0 for each, has in zip(found, bought, strict=True)
+        ),
+        first_day=_whole(_day(each.get("first_order")) for each in found),
+        last_day=_whole(_day(each.get("last_order")) for each in found),
+        repeat_gross_minor=_whole(each.get("repeat_gross", 0) for each in found),
+        negative_days=nobody,
+        unconverted=nobody.astype(np.bool_),
+    )
+
+
+def _day(shown: date | None) -> int:
+    return NEVER if shown is None else shown.toordinal() - _EPOCH
+
+
+def _whole(numbers: Iterable[int]) -> Whole:
+    """A column; of Python's own integers where 64 bits may not do."""
+    column = list(numbers)
+    safe = all(-SAFE < number < SAFE for number in column)
+    return np.array(column, dtype=np.int64 if safe else object)
+
+
+def _columns(scores: Scores) -> list[list[Any]]:
+    """In the order of TIMED."""
+    predicted = scores.bought & (scores.model is not None)
+    return [
+        [scores.as_of] * len(scores),
+        _where(predicted, scores.p_alive),
+        _where(predicted, scores.churn_30),
+        _where(predicted, scores.churn_90),
+        _where(predicted, scores.orders_365),
+        _where(scores.valued, scores.ltv_365_minor),
+        _where(scores.valued, scores.ltv_minor),
+        _where(scores.ordered, scores.ltv_formula_minor),
+        [TIERS[code] for code in scores.tier.tolist()],
+        *(
+            _where(column != ABSENT, column)
+            for column in (scores.at_risk_at, scores.lost_at, scores.next_order_at)
+        ),
+    ]
+
+
+def _where(there: NDArray[np.bool_], column: NDArray[Any]) -> list[Any]:
+    """The values as Python's own; None where there are none."""
+    values = zip(there.tolist(), column.tolist(), strict=True)
+    return [value if has else None for has, value in values]
