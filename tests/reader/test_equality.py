@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from stream_app.core.customer import Customer
 from stream_app.core.days import LAST_DAY
 from stream_app.core.events import Event, Purchase
-from stream_app.core.models.parameters import ModelParameters
+from stream_app.core.models.parameters import KINDS, Kind, ModelParameters
 from stream_app.core.models.published import CDNOW
 from stream_app.core.score import ScoreSettings
 from stream_app.core.segments import TierBounds
@@ -33,16 +32,22 @@ SHAPES = st.one_of(st.floats(0.05, 50), st.sampled_from([1e-6, 1.0, 1e6]))
 @st.composite
 def models(draw: st.DrawFn) -> ModelParameters | None:
     """Any model, or none."""
-    kind = draw(st.sampled_from(("mbg", "bg", "pareto", None)))
+    kind: Kind | None = draw(st.sampled_from((*KINDS, None)))
     if kind is None:
         return None
     r, alpha, first, second = (draw(SHAPES) for _ in range(4))
-    own: dict[str, Any] = {"a": first, "b": second}
-    if kind == "pareto":
-        own = {"a": None, "b": None, "s": first, "beta": second}
-    spend = {"p": draw(SHAPES), "q": min(1.0 + draw(SHAPES), 1e6), "gamma": draw(SHAPES)}
-    net_ratio = draw(st.floats(0, 1))
-    return replace(CDNOW, id=kind, kind=kind, r=r, alpha=alpha, **own, **spend, net_ratio=net_ratio)
+    like = replace(PARETO, s=first, beta=second)
+    if kind != "pareto":
+        like = replace(CDNOW, id=kind, kind=kind, a=first, b=second)
+    return replace(
+        like,
+        r=r,
+        alpha=alpha,
+        p=draw(SHAPES),
+        q=min(1.0 + draw(SHAPES), 1e6),
+        gamma=draw(SHAPES),
+        net_ratio=draw(st.floats(0, 1)),
+    )
 
 
 @st.composite
