@@ -16,7 +16,7 @@ from stream_app.reader import connection
 from stream_app.reader.blocking import FRESH_SECONDS, TIMEOUT_SECONDS, URL
 from stream_app.reader.instant import unix_seconds
 from stream_app.reader.knowledge import Knowledge, Stored
-from stream_app.reader.reading import reading
+from stream_app.reader.reading import reading, replies
 from stream_app.reader.score import Score
 from stream_app.stores.keys import Keys
 from stream_app.stores.redis import TROUBLE
@@ -39,11 +39,9 @@ class AsyncScoreReader:
         fresh_seconds: float = FRESH_SECONDS,
     ) -> None:
         self._shown = connection.shown(redis)
-        self._owned = isinstance(redis, str)
-        self._timeout_seconds = timeout_seconds if isinstance(redis, str) else None
-        self._client = (
-            connection.awaiting(redis, timeout_seconds) if isinstance(redis, str) else redis
-        )
+        self._owned = connection.awaiting(redis, timeout_seconds) if isinstance(redis, str) else []
+        self._client = redis if not isinstance(redis, str) else self._owned[0]
+        self._timeout_seconds = timeout_seconds if self._owned else None
         self._keys = Keys(prefix, 0)
         self._knowledge = Knowledge(self._keys, fresh_seconds)
 
@@ -77,8 +75,8 @@ class AsyncScoreReader:
 
     async def aclose(self) -> None:
         """Close the connections, unless the client is yours."""
-        if self._owned:
-            await self._client.aclose()
+        for client in self._owned:
+            await client.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,4 +98,4 @@ class AsyncScoreReader:
             pipeline = self._client.pipeline(transaction=False)
             for key in keys:
                 pipeline.hgetall(key)
-            return await pipeline.execute()
+            return replies(await pipeline.execute(raise_on_error=False))

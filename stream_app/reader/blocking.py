@@ -14,7 +14,7 @@ from stream_app.errors import ScoreUnavailable
 from stream_app.reader import connection
 from stream_app.reader.instant import unix_seconds
 from stream_app.reader.knowledge import Knowledge, Stored
-from stream_app.reader.reading import reading
+from stream_app.reader.reading import reading, replies
 from stream_app.reader.score import Score
 from stream_app.stores.keys import Keys
 from stream_app.stores.redis import TROUBLE
@@ -54,10 +54,8 @@ class ScoreReader:
         fresh_seconds: float = FRESH_SECONDS,
     ) -> None:
         self._shown = connection.shown(redis)
-        self._owned = isinstance(redis, str)
-        self._client = (
-            connection.blocking(redis, timeout_seconds) if isinstance(redis, str) else redis
-        )
+        self._owned = connection.blocking(redis, timeout_seconds) if isinstance(redis, str) else []
+        self._client = redis if not isinstance(redis, str) else self._owned[0]
         self._keys = Keys(prefix, 0)
         self._knowledge = Knowledge(self._keys, fresh_seconds)
 
@@ -93,8 +91,8 @@ class ScoreReader:
 
     def close(self) -> None:
         """Close the connections, unless the client is yours."""
-        if self._owned:
-            self._client.close()
+        for client in self._owned:
+            client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -115,4 +113,4 @@ class ScoreReader:
         pipeline = self._client.pipeline(transaction=False)
         for key in keys:
             pipeline.hgetall(key)
-        return pipeline.execute()
+        return replies(pipeline.execute(raise_on_error=False))

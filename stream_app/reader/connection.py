@@ -1,7 +1,8 @@
 """Clients of redis-py that give up soon: for pages, which had rather do without a score than wait.
 
-No retries, no greeting but what Redis demands (a password, a database). Where Sentinels are asked,
-they are asked again for every connection that is opened, so that a reader follows a failover.
+No greeting but what Redis demands (a password, a database), and one retry, at once, of a command
+whose connection turns out to be closed: a read may be repeated. Where Sentinels are asked, they
+are asked again for every connection that is opened, so that a reader follows a failover.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -23,16 +25,17 @@ MOST_CONNECTIONS: Final = 64
 """Open at once; a read beyond waits for one to become free, as long as it waits for Redis."""
 
 
-def blocking(url: str, timeout_seconds: float) -> redis.Redis:
-    """A client for the URL; ConfigurationError where it is none."""
+def blocking(url: str, timeout_seconds: float) -> list[redis.Redis]:
+    """A client for the URL, then those of its Sentinels; ConfigurationError where it is none."""
     where = address(url, "the URL of Redis")
     bounds = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
-    arguments = _arguments(where) | bounds | {"retry": Retry(NoBackoff(), 0)}
+    arguments = _arguments(where) | bounds | {"retry": Retry(NoBackoff(), 1, (ConnectionError,))}
     if where.sentinels:
         asked = Sentinel(  # type: ignore[no-untyped-call]
             where.sentinels, sentinel_kwargs=_asking(where, bounds)
         )
-        return asked.master_for(where.master, **arguments)  # type: ignore[no-any-return,no-untyped-call]
+        client = asked.master_for(where.master, **arguments)  # type: ignore[no-untyped-call]
+        return [client, *asked.sentinels]
     kind: Any = redis.Connection
     if "path" in arguments:
         kind = redis.UnixDomainSocketConnection
@@ -41,10 +44,10 @@ def blocking(url: str, timeout_seconds: float) -> redis.Redis:
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]
         MOST_CONNECTIONS, timeout=timeout_seconds, connection_class=kind, **arguments
     )
-    return redis.Redis.from_pool(pool)
+    return [redis.Redis.from_pool(pool)]
 
 
-def awaiting(url: str, timeout_seconds: float) -> redis.asyncio.Redis:
+def awaiting(url: str, timeout_seconds: float) -> list[redis.asyncio.Redis]:
     """The same for asyncio, where the caller bounds every exchange by `asyncio.timeout`.
 
     redis-py would bound each write by `asyncio.wait_for`, which makes a task and before Python
@@ -52,13 +55,15 @@ def awaiting(url: str, timeout_seconds: float) -> redis.asyncio.Redis:
     """
     where = address(url, "the URL of Redis")
     unbounded = {"socket_timeout": None, "socket_connect_timeout": None}
-    arguments = _arguments(where) | unbounded | {"retry": AsyncRetry(NoBackoff(), 0)}
+    arguments = (
+        _arguments(where) | unbounded | {"retry": AsyncRetry(NoBackoff(), 1, (ConnectionError,))}
+    )
     if where.sentinels:
         bounds = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
         asked = AsyncSentinel(  # type: ignore[no-untyped-call]
             where.sentinels, sentinel_kwargs=_asking(where, bounds)
         )
-        return asked.master_for(where.master, **arguments)  # type: ignore[no-any-return]
+        return [asked.master_for(where.master, **arguments), *asked.sentinels]
     kind: Any = redis.asyncio.Connection
     if "path" in arguments:
         kind = redis.asyncio.UnixDomainSocketConnection
@@ -67,7 +72,7 @@ def awaiting(url: str, timeout_seconds: float) -> redis.asyncio.Redis:
     pool = redis.asyncio.BlockingConnectionPool(
         MOST_CONNECTIONS, timeout=None, connection_class=kind, **arguments
     )
-    return redis.asyncio.Redis.from_pool(pool)
+    return [redis.asyncio.Redis.from_pool(pool)]
 
 
 def shown(url_or_client: str | redis.Redis | redis.asyncio.Redis) -> str:

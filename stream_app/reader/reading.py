@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from typing import Any
 
 from stream_app.reader.knowledge import Knowledge, Stored, fields_of
 from stream_app.reader.score import Score
@@ -30,3 +31,11 @@ def reading(
     if models:
         knowledge.learn_models(models, (yield [keys.model(each) for each in models]), at)
     return knowledge.scores(found, now)
+
+
+def replies(answered: Sequence[Any]) -> Sequence[Stored]:
+    """What a pipeline answered; the first error in it is raised as Redis worded it."""
+    for each in answered:
+        if isinstance(each, Exception):
+            raise each
+    return answered
