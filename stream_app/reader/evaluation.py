@@ -6,12 +6,11 @@ from the days of the customer. So the numbers are the worker's to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream_app.core.calendar import Calendar
 from stream_app.core.models.day_starts import ABSENT
@@ -44,6 +43,9 @@ _OF_ALL: Final = ("currency", "basis", "revenue", "orders")
 _OF_BUYERS: Final = ("last_order", "frequency", "recency", "repeat_gross")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _MONEY: Final = ("revenue", "aov", "repeat_gross")
+_NOBODY: Final = np.zeros(0, np.int64)
+_NONE: Final = np.zeros(0, np.bool_)
+"""Of the columns that enter no score."""
 _MOST_ORDERS: Final = 1 << 60
 _MOST_MONEY: Final = 1 << 256
 
@@ -94,7 +96,7 @@ def evaluated(
         basis_reason=None,
         settings=settings,
     )
-    return [dict(zip(TIMED, row, strict=True)) for row in zip(*_columns(scores), strict=True)]
+    return list(_rows(scores))
 
 
 def _statistics(found: Sequence[Fields]) -> Statistics:
@@ -103,22 +105,26 @@ def _statistics(found: Sequence[Fields]) -> Statistics:
     `aov` x `orders` stands for the gross: its average order is `aov` again, and only that and
     the difference to the refunds, `revenue`, enter a score.
     """
-    bought = ["first_order" in each for each in found]
     gross = [each["aov"] * each["orders"] if "aov" in each else each["revenue"] for each in found]
-    refunds = [sold - each["revenue"] for sold, each in zip(gross, found, strict=True)]
-    nobody = np.zeros(len(found), np.int64)
+    orders, gross_minor, refunds, purchase_days, first_day, last_day, repeat_gross = _whole(
+        [each["orders"] for each in found],
+        gross,
+        [sold - each["revenue"] for sold, each in zip(gross, found, strict=True)],
+        [each["frequency"] + 1 if "first_order" in each else 0 for each in found],
+        [_day(each.get("first_order")) for each in found],
+        [_day(each.get("last_order")) for each in found],
+        [each.get("repeat_gross", 0) for each in found],
+    )
     return Statistics(
-        orders=_whole(each["orders"] for each in found),
-        gross_minor=_whole(gross),
-        refunds_minor=_whole(refunds),
-        purchase_days=_whole(
-            each["frequency"] + 1 if has else 0 for each, has in zip(found, bought, strict=True)
-        ),
-        first_day=_whole(_day(each.get("first_order")) for each in found),
-        last_day=_whole(_day(each.get("last_order")) for each in found),
-        repeat_gross_minor=_whole(each.get("repeat_gross", 0) for each in found),
-        negative_days=nobody,
-        unconverted=nobody.astype(np.bool_),
+        orders=orders,
+        gross_minor=gross_minor,
+        refunds_minor=refunds,
+        purchase_days=purchase_days,
+        first_day=first_day,
+        last_day=last_day,
+        repeat_gross_minor=repeat_gross,
+        negative_days=_NOBODY,
+        unconverted=_NONE,
     )
 
 
@@ -126,34 +132,42 @@ def _day(shown: date | None) -> int:
     return NEVER if shown is None else shown.toordinal() - _EPOCH
 
 
-def _whole(numbers: Iterable[int]) -> Whole:
-    """A column; of Python's own integers where 64 bits may not do."""
-    column = list(numbers)
+def _whole(*columns: list[int]) -> Iterable[Whole]:
+    """Columns of 64 bits; of Python's own integers where those may not do."""
+    if all(-SAFE < number < SAFE for column in columns for number in column):
+        return np.array(columns, dtype=np.int64)  # in one call: a read's price is numpy's calls
+    return [_one_whole(column) for column in columns]
+
+
+def _one_whole(column: list[int]) -> Whole:
     safe = all(-SAFE < number < SAFE for number in column)
     return np.array(column, dtype=np.int64 if safe else object)
 
 
-def _columns(scores: Scores) -> list[list[Any]]:
-    """In the order of TIMED."""
-    predicted = scores.bought & (scores.model is not None)
-    return [
-        [scores.as_of] * len(scores),
-        _where(predicted, scores.p_alive),
-        _where(predicted, scores.churn_30),
-        _where(predicted, scores.churn_90),
-        _where(predicted, scores.orders_365),
-        _where(scores.valued, scores.ltv_365_minor),
-        _where(scores.valued, scores.ltv_minor),
-        _where(scores.ordered, scores.ltv_formula_minor),
-        [TIERS[code] for code in scores.tier.tolist()],
-        *(
-            _where(column != ABSENT, column)
-            for column in (scores.at_risk_at, scores.lost_at, scores.next_order_at)
-        ),
-    ]
-
-
-def _where(there: NDArray[np.bool_], column: NDArray[Any]) -> list[Any]:
-    """The values as Python's own; None where there are none."""
-    values = zip(there.tolist(), column.tolist(), strict=True)
-    return [value if has else None for has, value in values]
+def _rows(scores: Scores) -> Iterator[dict[str, Any]]:
+    """By customer; a value that has no meaning is None."""
+    by_model = scores.model is not None
+    columns = (
+        scores.bought,
+        scores.valued,
+        scores.ordered,
+        scores.p_alive,
+        scores.churn_30,
+        scores.churn_90,
+        scores.orders_365,
+        scores.ltv_365_minor,
+        scores.ltv_minor,
+        scores.ltv_formula_minor,
+        scores.tier,
+        scores.at_risk_at,
+        scores.lost_at,
+        scores.next_order_at,
+    )
+    for bought, valued, ordered, *row in zip(*(each.tolist() for each in columns), strict=True):
+        predicted = bought and by_model
+        there = (*[predicted] * 4, valued, valued, ordered, True)
+        chances_and_money = [value if has else None for value, has in zip(row, there, strict=False)]
+        instants = [None if instant == ABSENT else instant for instant in row[-3:]]
+        timed = dict(zip(TIMED, (scores.as_of, *chances_and_money, *instants), strict=True))
+        timed["tier"] = TIERS[row[7]]
+        yield timed

@@ -73,8 +73,7 @@ class ScoreStore:
 
     async def prepare(self, link: Link) -> None:
         """Load the scripts over a new connection."""
-        await link.load((scripts.WRITE, scripts.OPEN, scripts.MOVE, scripts.MODEL))
-        await link.load((scripts.SCORING,))
+        await link.load((scripts.WRITE, scripts.OPEN, scripts.MOVE, scripts.MODEL, scripts.SCORING))
 
     async def open(
         self, link: Link, partitions: Sequence[tuple[int, int]], *, gen_if_none: int = 0
