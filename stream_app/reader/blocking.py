@@ -36,7 +36,8 @@ class ScoreReader:
     prefix
         What every key begins with (the worker's LTV_KEY_PREFIX).
     timeout_seconds
-        How long connecting may take, and then each answer of Redis.
+        How long connecting may take, and then each answer of Redis. (A host name is looked up by
+        the system, in its own time.)
     fresh_seconds
         How long tier bounds and the like, which are the same for all customers, are kept before
         they are read again.

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from stream_app.core.calendar import Calendar
+from stream_app.core.days import LAST_DAY
 from stream_app.core.models.day_starts import ABSENT
 from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.statistics import NEVER, Statistics
@@ -42,6 +43,7 @@ TIMED: Final = (
 _OF_ALL: Final = ("currency", "basis", "revenue", "orders")
 _OF_BUYERS: Final = ("last_order", "frequency", "recency", "repeat_gross")
 _EPOCH: Final = date(1970, 1, 1).toordinal()
+_LAST_DATE: Final = date.fromordinal(_EPOCH + LAST_DAY)
 _MONEY: Final = ("revenue", "aov", "repeat_gross")
 _NOBODY: Final = np.zeros(0, np.int64)
 _NONE: Final = np.zeros(0, np.bool_)
@@ -71,6 +73,8 @@ def problem(found: Fields) -> str | None:
     days = (found["last_order"] - found["first_order"]).days
     if not (days == found["recency"] and 0 <= found["frequency"] <= days):
         return "the hash's dates, recency and frequency contradict each other"
+    if found["last_order"] > _LAST_DATE:
+        return "the hash's dates are beyond the calendar"
     return None
 
 

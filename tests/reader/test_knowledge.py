@@ -195,6 +195,11 @@ def test_a_hash_without_a_fact_stays_as_published(name: str) -> None:
 @pytest.mark.parametrize(
     ("field", "text", "reason"),
     [
+        (
+            b"last_order",
+            b"2024-10-03",
+            "the hash's dates, recency and frequency contradict each other",
+        ),
         (b"recency", b"141", "the hash's dates, recency and frequency contradict each other"),
         (b"frequency", b"141", "the hash's dates, recency and frequency contradict each other"),
         (b"frequency", b"-1", "the hash's dates, recency and frequency contradict each other"),
@@ -209,6 +214,12 @@ def test_a_hash_that_no_worker_of_ours_wrote_stays_as_published(
     shelf = shelf_with()
     shelf.hashes[CUSTOMER][field] = text
     assert_as_published(shelf, reason)
+
+
+def test_a_hash_of_days_that_no_state_can_hold_stays_as_published() -> None:
+    shelf = shelf_with()
+    shelf.hashes[CUSTOMER] |= {b"first_order": b"9998-01-01", b"last_order": b"9998-05-21"}
+    assert_as_published(shelf, "the hash's dates are beyond the calendar")
 
 
 def test_one_hash_that_can_t_be_evaluated_leaves_the_others_be() -> None:
