@@ -14,6 +14,7 @@ worker goes on. What is raised ends the process, and its type says what a superv
     └── Fault                 1   the world failed while we worked: restart me. What was not
         │                         acknowledged is read again, so nothing is lost or counted twice
         ├── Unreachable       1   a server did not answer within the time allowed
+        ├── ScoreUnavailable  1   a storefront's read of a score failed: show the page without
         ├── ChangelogFault    1   the outcome of an append is unknown or bad, or the changelog
         │                         can't be read: the memory it belongs to is dropped and read again
         ├── ChainBroken       1   a slice does not begin where the one before ended: the source
@@ -66,6 +67,10 @@ class Fault(LtvError):
 
 class Unreachable(Fault):
     """A server did not answer in time."""
+
+
+class ScoreUnavailable(Fault):
+    """A score could not be read: Redis did not answer in time, or what it holds is no score."""
 
 
 class ChangelogFault(Fault):

@@ -63,8 +63,8 @@ class Address:
         }
 
 
-def address(url: str) -> Address:
-    """Parse LTV_REDIS_URL; a ConfigurationError says what is wrong with it.
+def address(url: str, called: str = "LTV_REDIS_URL") -> Address:
+    """Parse a URL; a ConfigurationError says what is wrong with what is `called` so.
 
     >>> address("redis+sentinel://h1,h2:1234/mymaster/3").sentinels
     (('h1', 26379), ('h2', 1234))
@@ -83,7 +83,7 @@ def address(url: str) -> Address:
             del arguments["connection_class"]
         return Address(arguments)
     except ValueError as error:
-        raise ConfigurationError(f"LTV_REDIS_URL can't be read: {error}") from None
+        raise ConfigurationError(f"{called} can't be read: {error}") from None
 
 
 def _sentinel_address(url: str, *, tls: bool) -> Address:

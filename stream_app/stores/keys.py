@@ -10,6 +10,7 @@
 | `ltv:model:current`     | hash | publisher                  | those in use; absent by formula    |
 | `ltv:<summary>:<gen>`   | hash | publisher, under guard     | partition -> what is said of it    |
 | `ltv:model:challenger`  | hash | publisher                  | the challenger's; else absent      |
+| `ltv:scoring`           | hash | publisher                  | the other things scores depend on  |
 
 `ltv:` stands for the prefix. An id stands in its key as the bytes it came with; the braces make it
 the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN or KEYS.
@@ -47,6 +48,7 @@ class Keys:
         self.published = self._prefix + b"published:" + self.build
         self.model_current = self._prefix + b"model:current"
         self.model_challenger = self._prefix + b"model:challenger"
+        self.scoring = self._prefix + b"scoring"
 
     def customer(self, customer_id: bytes) -> bytes:
         """Where the scores of a customer are."""

@@ -29,8 +29,15 @@ def _name(script: bytes) -> bytes:
     return sha1(script, usedforsecurity=False).hexdigest().encode()
 
 
-_ALL: Final = (scripts.WRITE, scripts.OPEN, scripts.MOVE, scripts.MODEL, scripts.SUMMARY)
-_WRITE, _OPEN, _MOVE, _MODEL, _SUMMARY = map(_name, _ALL)
+_ALL: Final = (
+    scripts.WRITE,
+    scripts.OPEN,
+    scripts.MOVE,
+    scripts.MODEL,
+    scripts.SCORING,
+    scripts.SUMMARY,
+)
+_WRITE, _OPEN, _MOVE, _MODEL, _SCORING, _SUMMARY = map(_name, _ALL)
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,11 @@ class ScoreStore:
         if model_id is not None:
             keys.append(self.keys.model(model_id))
         return bool(await self._run(link, _MODEL, keys, (self.keys.build, *fields)) == 1)
+
+    async def put_scoring(self, link: Link, fields: Sequence[str]) -> bool:
+        """Show what scores depend on besides the model; False when another build publishes."""
+        keys = (self.keys.gen, self.keys.scoring)
+        return bool(await self._run(link, _SCORING, keys, (self.keys.build, *fields)) == 1)
 
     async def put_summaries(
         self, link: Link, gen: int, partition: int, epoch: int, values: Mapping[str, bytes]

@@ -105,6 +105,15 @@ end
 return 1
 """
 
+SCORING: Final = b"""
+-- KEYS: gen, scoring.  ARGV: build, field, value...
+-- Reply: 1 written, 0 another build publishes.
+if redis.call('HGET', KEYS[1], 'build') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[2], unpack(ARGV, 2))
+return 1
+"""
+
 SUMMARY: Final = b"""
 -- KEYS: gen, epochs, then one hash a summary.  ARGV: build, gen, partition, epoch, then a value
 -- for each hash.   Reply: a status, as of WRITE.

@@ -23,7 +23,7 @@ _BY_TYPE: Final[tuple[tuple[type[Exception], str], ...]] = (
     (ReadOnlyError, "Redis is a read-only replica: point LTV_REDIS_URL at the master"),
     (BusyLoadingError, "Redis is still loading its data"),
     (NoScriptError, "Redis has forgotten our scripts; they are loaded again"),
-    (NoPermissionError, "this Redis user may not do what the publisher needs: give it our keys"),
+    (NoPermissionError, "this Redis user may not do what is needed: give it our keys"),
     (AuthenticationError, "Redis refuses the user or password of LTV_REDIS_URL"),
 )
 _BY_PREFIX: Final = (
@@ -35,7 +35,8 @@ _BY_PREFIX: Final = (
     ("MASTERDOWN", "Redis is a replica that has lost its master"),
     ("NOAUTH", "Redis wants a password: put it into LTV_REDIS_URL"),
     ("BUSY", "Redis is busy with somebody's script"),
-    ("NOPERM", "this Redis user may not do what the publisher needs: give it our keys"),
+    ("WRONGTYPE", "a key of ours in Redis is no hash: somebody else has written it"),
+    ("NOPERM", "this Redis user may not do what is needed: give it our keys"),
 )
 
 

@@ -232,6 +232,11 @@ def parse_hash(stored: Mapping[bytes, bytes]) -> ScoreHash:
 
     ValueError, naming the field, where a text is not of its kind.
     """
+    return ScoreHash(**parse_fields(stored))
+
+
+def parse_fields(stored: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """The same as values by name; what is absent has no entry."""
     values: dict[str, Any] = {}
     for key, text in stored.items():
         if key in _READERS:
@@ -240,4 +245,4 @@ def parse_hash(stored: Mapping[bytes, bytes]) -> ScoreHash:
                 values[name] = read(text.decode())
             except (ValueError, ArithmeticError):
                 raise ValueError(f"{name} is {text!r}, which can't be read") from None
-    return ScoreHash(**values)
+    return values

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import redis as blocking
 
+from stream_app.core.models.published import CDNOW
 from stream_app.dev.valkey import Valkey
 from stream_app.stores.address import address
 from stream_app.stores.keys import Keys
 from stream_app.stores.redis import Link
 from stream_app.stores.scores import ScoreStore
+from tests.stores.worker import DAY, NOON, Rig, State
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -60,3 +62,16 @@ async def link(valkey: Valkey, store: ScoreStore) -> AsyncIterator[Link]:
     await store.prepare(opened)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def shop(valkey: Valkey) -> AsyncIterator[Rig]:
+    """A publisher that has published two customers by a model: `a`, who came back, and `b`."""
+    rig, state = Rig(valkey.url), State()
+    await rig.start(state)
+    rig.publisher.set_parameters(CDNOW)
+    state.buy("a", "b", minor=2_000)
+    state.buy("a", day=NOON // DAY + 40, minor=5_000)
+    await rig.settled()
+    yield rig
+    await rig.stop()

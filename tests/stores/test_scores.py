@@ -192,3 +192,14 @@ async def test_the_model_in_use_is_shown_whole_and_taken_away(
     assert client.hgetall("ltv:model:mbg-1") == {b"r": b"0.5", b"b": b"2"}
     await store.put_model(link, None, [])
     assert not client.exists("ltv:model:current")
+
+
+async def test_the_rules_of_scoring_are_replaced_whole_by_the_build_that_publishes(
+    link: Link, store: ScoreStore, client: Redis
+) -> None:
+    assert not await store.put_scoring(link, ["alive", "0.5"])  # nobody publishes yet
+    await opened(link, store)
+    assert await store.put_scoring(link, ["alive", "0.5", "mood", "good"])
+    assert await store.put_scoring(link, ["alive", "0.75"])
+    assert not await ScoreStore(Keys("ltv:", 2)).put_scoring(link, ["alive", "1"])
+    assert client.hgetall("ltv:scoring") == {b"alive": b"0.75"}

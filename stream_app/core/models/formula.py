@@ -37,7 +37,8 @@ def lifetime_value(
     array([720])
     """
     factor = DAYS_A_YEAR.numerator * years.numerator
-    bound = largest(order_value) * largest(orders) * factor
+    # The factor itself must fit as well: 17 digits of years do not, whatever they multiply.
+    bound = max(largest(order_value) * largest(orders), 1.0) * factor
     value = with_room(order_value, bound) * orders * factor
     seen = np.maximum(DAYS_A_YEAR.denominator * (T_days + 1), DAYS_A_YEAR.numerator)
     return divided_half_even(

@@ -18,6 +18,7 @@ from stream_app.stores import published, scripts
 from stream_app.stores.redis import Link
 from stream_app.stores.scores import Move, Opened, Place, ScoreStore
 from stream_app.wire.models import redis_fields
+from stream_app.wire.scoring import scoring_fields
 from stream_app.worker.publishing.catch_up import changed_since, everything
 from stream_app.worker.publishing.flush import Load
 from stream_app.worker.publishing.follower import (
@@ -190,7 +191,8 @@ class Opening:
         """
         if self._shown is scoring and not anew:
             return
-        shown = True
+        rules = scoring_fields(scoring.settings, scoring.calendar.time_zone)
+        shown = await self._store.put_scoring(link, rules)
         places: dict[Place, ModelParameters | None] = {
             "current": scoring.parameters,
             "challenger": scoring.challenger,

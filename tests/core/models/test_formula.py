@@ -47,6 +47,14 @@ def test_it_is_exact_for_numbers_of_any_size(
     assert found.tolist() == [round(value * per_year * years)]
 
 
+def test_years_of_seventeen_digits_are_exact_for_any_order_and_for_none() -> None:
+    years = Fraction("1.9999999999999858")
+    found = lifetime_value(np.array([0, 100]), np.array([1, 3]), np.array([7, 7]), years)
+    assert found.tolist() == [0, round(300 * years)]
+    nobody = np.array([], np.int64)
+    assert lifetime_value(nobody, nobody, nobody, years).tolist() == []
+
+
 @given(st.integers(-(2**60), 2**60), st.integers(1, 2**60))
 def test_division_rounds_halves_to_even(numerator: int, denominator: int) -> None:
     found = divided_half_even(np.array([numerator]), np.array([denominator]))
