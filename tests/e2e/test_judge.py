@@ -59,6 +59,11 @@ async def test_the_judge_sees_wrong_hashes_and_letters(stages: Stages, shape: Sh
         assert await _says(stage, "hash of c-1: revenue")
         store.hset(stage.judge.key_of("nobody"), "rev", 1)
         assert await _says(stage, "a customer whom nobody sent")
+        cohorts = f"{stage.settings.key_prefix}cohorts:1"
+        assert not await _says(stage, "cohort ")
+        stage.judge.cohorts_late = 0.5
+        store.hdel(cohorts, "0")
+        assert await _says(stage, "cohort first-purchase")
         await _forge_letter(stage, _good_purchase(stage)[0])
         assert await _says(stage, "its record is good")
 

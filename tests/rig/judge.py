@@ -8,6 +8,8 @@ shows even where its identity was recognised.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -22,6 +24,7 @@ from stream_app.wire.state import decode
 from tests.core.naive import Facts
 from tests.core.naive_decoder import RawRecord
 from tests.ledger import Ledger, Place
+from tests.rig.cohorts import COHORTS_LATE_SECONDS, cohort_differences, expected_cohorts
 from tests.rig.hashes import behind, judge_hashes, key_of
 from tests.rig.letters import Origin, judge_letters, read_letters
 from tests.rig.verdict import SHOWN, Verdict
@@ -39,6 +42,8 @@ class Judge:
             zip(("purchases", "signups", "activity"), settings.source_topics, strict=True)
         )
         self.views = {number: ChangelogView(number) for number in range(settings.partitions)}
+        self.cohorts_late = COHORTS_LATE_SECONDS
+        """How long cohort totals may be behind the state."""
 
     async def start(self) -> None:
         """Connect."""
@@ -135,7 +140,20 @@ class Judge:
         judge_letters(verdict, letters, self._refused())
         if store is not None:
             judge_hashes(verdict, store, self._settings, expected)
+            await self._judge_cohorts(verdict, store)
         return verdict
+
+    async def _judge_cohorts(self, verdict: Verdict, store: redis.Redis) -> None:
+        """Every cell of every cohort; the totals may be a moment behind the hashes."""
+        expected = expected_cohorts(self._ledger.events(), self._settings)
+        deadline = time.monotonic() + self.cohorts_late
+        while True:
+            found = cohort_differences(store, self._settings, expected)
+            if not found or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.1)
+        for words in found:
+            verdict.differs(words)
 
     def _judge_counts(self, verdict: Verdict) -> None:
         found = self._counts()
