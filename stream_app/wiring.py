@@ -157,6 +157,7 @@ def new_publisher(settings: Settings, metrics: Metrics, app: LtvApp) -> Publishe
             batch=settings.publish_batch,
             check_seconds=settings.publish_check,
             refresh_seconds=settings.refresh_hours * 3600,
+            republish_rate=settings.republish_rate,
             coalescing=Coalescing(spacing_seconds=settings.publish_interval),
         ),
         behind_seconds=lambda: app.records_behind() / FOLDED_A_SECOND,
@@ -169,7 +170,12 @@ def scoring(
     """How customers are scored with ``parameters``, or without and why."""
     as_of = AsOf(time.time, settings.as_of_seconds, settings.as_of_event_time)
     return Scoring(
-        Calendar(settings.time_zone), score_settings(settings), parameters, reason, as_of
+        Calendar(settings.time_zone),
+        score_settings(settings),
+        parameters,
+        reason,
+        as_of,
+        settings.drift,
     )
 
 

@@ -18,9 +18,9 @@ from stream_app.stores.redis import Link
 from stream_app.stores.scores import Move, Opened, ScoreStore
 from stream_app.wire.models import redis_fields
 from stream_app.worker.publishing.catch_up import changed_since, everything
+from stream_app.worker.publishing.causes import Cause
 from stream_app.worker.publishing.flush import Load
 from stream_app.worker.publishing.follower import (
-    Cause,
     Expected,
     Follower,
     missing_again,
@@ -163,7 +163,8 @@ class Opening:
             follower.wrote, follower.opened = follower.moving, True
             follower.reached, follower.refused = 0, {}
             self._bind(follower, scoring, run_id)
-            follower.catch_up = everything(follower.partition, scoring.as_of.of(follower.partition))
+            as_of = scoring.as_of.of(follower.partition)
+            follower.catch_up = everything(follower.partition, cause, as_of, follower.catch_up)
             self._metrics.add("ltv_full_publishes_total", 1, cause)
             log.info(
                 "everything is published",

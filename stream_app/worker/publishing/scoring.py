@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from stream_app.core.ageing import Movement, movements
 from stream_app.core.calendar import Calendar
 from stream_app.core.customer import Customer
 from stream_app.core.models.parameters import ModelParameters
@@ -36,7 +37,7 @@ class AsOf:
 
     @property
     def moves(self) -> bool:
-        """Whether time passes at all, so that a tier can fall by silence."""
+        """Whether time passes at all, so that silence can move numbers."""
         return self.fixed is None
 
     @property
@@ -55,11 +56,17 @@ class Scoring:
     basis_reason: str | None
     """Why there are no parameters; None where there are."""
     as_of: AsOf
+    drift: float = 0.01
+    """How far numbers may move by silence before they are published again (`core.ageing`)."""
 
     @property
     def id(self) -> str:
-        """A name for all of the above: the model's id and a digest of the rest."""
-        rest = repr((self.settings, self.basis_reason, self.as_of.fixed, self.as_of.event_time))
+        """A name for all of the above: the model's id and a digest of the rest.
+
+        The drift is part of it: on a finer grid, what is shown may lie on another level than now.
+        """
+        as_of = self.as_of
+        rest = repr((self.settings, self.basis_reason, as_of.fixed, as_of.event_time, self.drift))
         model = self.parameters.id if self.parameters is not None else "formula"
         return f"{model}/{sha256(rest.encode()).hexdigest()[:8]}"
 
@@ -67,17 +74,17 @@ class Scoring:
         """For each customer the fields of its hash: field, value, field, value..."""
         return redis_rows(customers, self._scores(customers, as_of), gen)
 
-    def falls(self, customers: Sequence[Customer], since: int, until: int) -> list[bool]:
-        """For each customer whether its tier fell by silence after `since`, up to `until`."""
-        scores = self._scores(customers, since)
-        return [since < first <= until for first in scores.next_fall_at.tolist()]
+    def moved(self, customers: Sequence[Customer], since: int, until: int) -> list[Movement | None]:
+        """For each customer what silence did to its numbers after `since`, up to `until`."""
+        before, after = (self._scores(customers, instant) for instant in (since, until))
+        return movements(before, after, self.parameters, self.drift)
 
     def has_new_day(self, since: int, until: int) -> bool:
-        """Whether a business day begins after `since`, up to `until`: only then can tiers fall."""
+        """Whether a business day begins after `since`, up to `until`: only then numbers move."""
         return self.as_of.moves and self.day_of(until) > self.day_of(since)
 
     def day_of(self, seconds: int) -> int:
-        """The business day of an instant: tiers fall when one begins."""
+        """The business day of an instant: numbers move when one begins."""
         return self.calendar.day_of(seconds * 1_000_000)
 
     def _scores(self, customers: Sequence[Customer], as_of: int) -> Scores:
