@@ -31,7 +31,8 @@ class CatchUp:
     cause: Republished
     """Why it began; also why those are published of whom it is not their own numbers."""
     keys: NewestFirst
-    """The customers when it began. One that came later was changed, and so is published live."""
+    """The customers when it began, but for those that awaited a live flush; one that came later
+    was changed, and so is published live."""
     since: int
     """Customers whose record lies at this changelog offset or later are published."""
     aged_from: int | None
@@ -111,26 +112,30 @@ def everything(
     """Publish all customers; what Redis lacked when a pass was left `unfinished`, it still does."""
     lacking = unfinished is not None and unfinished.cause in LACKING
     kept = unfinished.cause if unfinished is not None and lacking else cause
-    keys = NewestFirst(partition.customers)
+    keys = _keys(partition)
     return CatchUp(kept, keys, EVERYTHING, None, as_of, holds_position=True)
 
 
 def refreshed(partition: Partition, as_of: int) -> CatchUp:
     """Publish all customers, whose scores in Redis have grown old."""
-    keys = NewestFirst(partition.customers)
+    keys = _keys(partition)
     return CatchUp("refresh", keys, EVERYTHING, None, as_of, holds_position=False)
 
 
 def changed_since(partition: Partition, position: int, aged_from: int, as_of: int) -> CatchUp:
     """Publish whoever was changed at `position` or later, or moved since `aged_from`."""
-    keys = NewestFirst(partition.customers)
+    keys = _keys(partition)
     return CatchUp("changed", keys, position, aged_from, as_of, holds_position=True)
 
 
 def aged(partition: Partition, aged_from: int, as_of: int) -> CatchUp:
     """Publish whoever's numbers moved by silence since `aged_from`."""
-    keys = NewestFirst(partition.customers)
+    keys = _keys(partition)
     return CatchUp("drift", keys, NOTHING, aged_from, as_of, holds_position=False)
+
+
+def _keys(partition: Partition) -> NewestFirst:
+    return NewestFirst(partition.customers, without=partition.dirty)
 
 
 def _is_quiet(key: bytes, partition: Partition) -> bool:

@@ -7,7 +7,7 @@ sorted in runs of a few milliseconds, one a call, and merged while they are take
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import islice
 from typing import Final
@@ -23,21 +23,22 @@ class NewestFirst:
 
     >>> first, second, third = Customer(), Customer(), Customer()
     >>> first.pos, second.pos, third.pos = 10, 30, 20
-    >>> keys = NewestFirst({b"a": first, b"b": second, b"c": third})
+    >>> keys = NewestFirst({b"a": first, b"b": second, b"c": third, b"d": Customer()}, {b"d"})
     >>> while not keys.sorted:
     ...     keys.sort()
     >>> keys.take(2), keys.take(2), keys.remaining
     ([b'b', b'c'], [b'a'], 0)
     """
 
-    def __init__(self, customers: dict[bytes, Customer]) -> None:
-        """Those there now; one whose record comes meanwhile keeps its place, or one nearby."""
+    def __init__(self, customers: dict[bytes, Customer], without: Iterable[bytes] = ()) -> None:
+        """Those there now, but for some; one that changes meanwhile may keep its place."""
         self._customers = customers
+        self._without = set(without)
         self._unsorted = list(customers)
         self._runs: list[list[bytes]] = []
         self._merged: Iterator[bytes] = iter(())
         self.remaining = len(customers)
-        """Keys not taken yet."""
+        """Keys not taken yet; until all are sorted, with those left out."""
 
     @property
     def sorted(self) -> bool:
@@ -46,9 +47,10 @@ class NewestFirst:
 
     def sort(self) -> None:
         """Sort some more."""
-        run = self._unsorted[-RUN:]
+        some = self._unsorted[-RUN:]
         del self._unsorted[-RUN:]
-        run.sort(key=self._age)
+        run = sorted((key for key in some if key not in self._without), key=self._age)
+        self.remaining -= len(some) - len(run)
         self._runs.append(run)
         if self.sorted:
             self._merged, self._runs = merge(*self._runs, key=self._age), []

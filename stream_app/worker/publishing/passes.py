@@ -29,7 +29,7 @@ from stream_app.worker.publishing.scoring import Scoring
 
 log = structlog.get_logger(__name__)
 
-PIECE: Final = 500
+PIECE: Final = 200
 """Customers of a pass looked at between two live flushes."""
 PIECE_WHERE_LACKING: Final = 2000
 """The same where Redis may lack customers altogether."""
