@@ -114,6 +114,9 @@ class Rig:
     check_seconds: float = 0.1
     refresh_seconds: float = 1e9
     timeout_seconds: float = 1.0
+    republish_rate: float = 0.0
+    drift: float = 0.01
+    model: ModelParameters | None = None
     allow_eviction: bool = False
     clock: Clock = field(default_factory=Clock)
     metrics: Metrics = field(default_factory=lambda: Metrics("test"))
@@ -131,6 +134,7 @@ class Rig:
                 allow_eviction=self.allow_eviction,
                 check_seconds=self.check_seconds,
                 refresh_seconds=self.refresh_seconds,
+                republish_rate=self.republish_rate,
                 timeout_seconds=self.timeout_seconds,
                 coalescing=Coalescing(),
             ),
@@ -139,13 +143,14 @@ class Rig:
     def scoring(self, parameters: ModelParameters | None, reason: str | None) -> Scoring:
         """What the wiring of a worker gives."""
         as_of = AsOf(self.clock, self.fixed, self.event_time)
-        return Scoring(Calendar("UTC"), ScoreSettings(currency="USD"), parameters, reason, as_of)
+        settings = ScoreSettings(currency="USD")
+        return Scoring(Calendar("UTC"), settings, parameters, reason, as_of, self.drift)
 
     async def start(self, *states: State) -> None:
-        """Run it, following the partitions, by formula."""
+        """Run it, following the partitions, with the model or by formula."""
         for state in states:
             self.publisher.add(state.partition)
-        self.publisher.set_parameters(None, "no model")
+        self.publisher.set_parameters(self.model, None if self.model else "no model")
         self.task = asyncio.create_task(self.publisher.run())
 
     async def stop(self, drain_seconds: float = 5.0) -> None:
@@ -166,6 +171,10 @@ class Rig:
     def published(self) -> float:
         """Customers written so far."""
         return self.metrics.value("ltv_published_customers_total")
+
+    def republished(self, cause: str) -> float:
+        """Customers written by passes so far for this cause."""
+        return self.metrics.value("ltv_republished_customers_total", cause)
 
     def full(self, cause: str) -> float:
         """Partitions published whole so far for this cause."""

@@ -13,7 +13,7 @@ from itertools import islice
 
 from stream_app.core.customer import Customer
 from stream_app.worker.partition import Partition
-from stream_app.worker.publishing.causes import LACKING, Cause, Republished
+from stream_app.worker.publishing.causes import LACKING, LIMITED, Cause, Republished
 from stream_app.worker.publishing.newest_first import NewestFirst
 from stream_app.worker.publishing.scoring import Scoring
 
@@ -50,6 +50,13 @@ class CatchUp:
     """Loop time of its first piece."""
     looked_at: int = 0
     published: int = 0
+    caught_up: bool = False
+    """Whether all who had changed have had their turn; what is left is what silence did."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether the rate of publishing again holds for what comes next."""
+        return self.cause in LIMITED or (self.cause == "changed" and self.caught_up)
 
     @property
     def done(self) -> bool:
@@ -86,6 +93,7 @@ class CatchUp:
         changed = {key: each for key, each in piece.items() if each.pos >= self.since}
         if changed:
             found[self.cause] = changed
+        self.caught_up = len(changed) < len(piece)
         quiet = [key for key in piece if key not in changed]
         if self.aged_from is not None and quiet and scoring.has_new_day(self.aged_from, as_of):
             moved = scoring.moved([piece[key] for key in quiet], self.aged_from, as_of)

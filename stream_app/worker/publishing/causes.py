@@ -35,4 +35,4 @@ LIMITED: Final[frozenset[Republished]] = frozenset(
     ("model", "generation", "refresh", "fall", "drift")
 )
 """Redis has everybody, by older numbers: `LTV_REPUBLISH_RATE` holds. Who has `changed` since an
-earlier worker's position is neither: few, and published before the others."""
+earlier worker's position is neither, and published before those whom silence has moved."""

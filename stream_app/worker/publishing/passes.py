@@ -78,8 +78,7 @@ class Passes:
         self, follower: Follower, passing: CatchUp, link: Link, scoring: Scoring
     ) -> None:
         partition = follower.partition
-        lacking = passing.cause in LACKING
-        most = PIECE_WHERE_LACKING if lacking else min(PIECE, self._limit.most)
+        most = PIECE_WHERE_LACKING if passing.cause in LACKING else PIECE
         piece = passing.piece(partition, most)
         chosen = passing.chosen(piece, scoring.as_of.of(partition), scoring)
         load = Load(follower, {key: one for some in chosen.values() for key, one in some.items()})
@@ -114,7 +113,7 @@ class Passes:
         passing = follower.catch_up
         if passing is None or not follower.able_to_catch_up:
             return inf
-        return 0.0 if passing.cause in LACKING else self._limit.wait(_now())
+        return self._limit.wait(_now()) if passing.limited else 0.0
 
     def _begin_if_due(self, follower: Follower, scoring: Scoring) -> None:
         """Begin a pass where scores have grown old or a business day has begun."""

@@ -7,8 +7,6 @@ from typing import Final
 
 SAVED_SECONDS: Final = 0.25
 """Idle time that may be made up for: a wait that ends late must not lower the rate."""
-AT_ONCE_SECONDS: Final = 0.05
-"""The largest piece, in seconds of the rate: a low rate comes evenly, not in bursts."""
 
 
 class RateLimit:
@@ -25,8 +23,6 @@ class RateLimit:
     def __init__(self, per_second: float) -> None:
         """`per_second` of 0: no limit."""
         self._seconds_each = 1.0 / per_second if per_second > 0 else 0.0
-        self.most = max(1, int(per_second * AT_ONCE_SECONDS)) if per_second > 0 else 2**31
-        """Customers to be charged at once, at most."""
         self._paid_at = -inf
 
     def charge(self, customers: int, now: float) -> None:
