@@ -34,6 +34,7 @@ CounterName = Literal[
     "ltv_changelog_batches_total",
     "ltv_recovery_records_total",
     "ltv_published_customers_total",
+    "ltv_republished_customers_total",
     "ltv_foreign_writes_total",
     "ltv_full_publishes_total",
     "ltv_offset_mismatches_total",
@@ -41,6 +42,7 @@ CounterName = Literal[
 GaugeName = Literal[
     "ltv_consumer_lag_records",
     "ltv_publish_backlog_customers",
+    "ltv_sweep_seconds",
     "ltv_redis_up",
     "ltv_recovering",
     "ltv_recovery_seconds",
@@ -130,8 +132,21 @@ TABLE: tuple[Declared, ...] = (
         "Record batches appended to the changelog, one a slice",
     ),
     _counter("ltv_published_customers_total", "customers", "", "Scores written to Redis"),
+    _counter(
+        "ltv_republished_customers_total",
+        "customers",
+        "cause",
+        "Scores written again without an event of the customer: fall and drift by silence, refresh"
+        " of old ones, changed while no worker was there, else the cause of a full publish",
+    ),
     _gauge(
         "ltv_publish_backlog_customers", "customers", "", "Customers changed and not yet published"
+    ),
+    _gauge(
+        "ltv_sweep_seconds",
+        "seconds",
+        "",
+        "How long the last sweep of a partition took, for what a new day did to scores",
     ),
     _gauge("ltv_redis_up", "boolean", "", "1 while Redis answers"),
     _gauge("ltv_recovering", "partitions", "", "Partitions whose changelog is being read"),

@@ -110,7 +110,13 @@ def build(settings: Settings) -> Worker:
         ModelSource(settings, model_reader, metrics, publisher.set_parameters),
         Audit(settings, app, partitions, metrics),
         Counting(settings, lambda: partitions.held, publisher, metrics, time.time),
-        Survey(lambda: partitions.held, publisher, metrics, settings.survey_seconds),
+        Survey(
+            lambda: partitions.held,
+            publisher,
+            metrics,
+            settings.survey_seconds,
+            busy=lambda: app.records_behind() > FOLDED_A_SECOND,
+        ),
         Reporter(lambda: partitions.held, app.lag, publisher),
         HttpServer(settings.http_host, settings.http_port, metrics, ready),
         metrics,
@@ -166,6 +172,7 @@ def new_publisher(settings: Settings, metrics: Metrics, app: LtvApp) -> Publishe
             batch=settings.publish_batch,
             check_seconds=settings.publish_check,
             refresh_seconds=settings.refresh_hours * 3600,
+            republish_rate=settings.republish_rate,
             coalescing=Coalescing(spacing_seconds=settings.publish_interval),
         ),
         behind_seconds=lambda: app.records_behind() / FOLDED_A_SECOND,
@@ -188,6 +195,7 @@ def scoring(
         as_of,
         challenger,
         settings.challenger_share,
+        settings.drift,
     )
 
 

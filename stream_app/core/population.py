@@ -126,6 +126,15 @@ def standing(scores: Scores, ranks: Ranks) -> tuple[NDArray[np.int64], Floats]:
     return rfm, value_rank
 
 
+def displaced(scores: Scores, before: Ranks | None, now: Ranks) -> NDArray[np.bool_]:
+    """Who stands elsewhere by the tables of now than by those of before, or had no place."""
+    if before is None:
+        return scores.bought
+    was, where = standing(scores, before), standing(scores, now)
+    risen = np.abs(was[1] - where[1]) > TOLERANCES["ltv"]
+    return np.asarray((was[0] != where[0]) | risen)
+
+
 def columns(scores: Scores) -> dict[str, Floats]:
     """What is sketched of those who have bought, and of `ltv` of those who have one."""
     found, bought = scores.statistics, scores.bought

@@ -169,8 +169,16 @@ class Settings:
         "how often a partition that changes is looked over for what its customers are like as a"
         " whole, at most", unit="s")
     refresh_hours: float = _worker(
-        "LTV_REFRESH_HOURS", kinds.number(0.01, 24 * 366), 24.0,
+        "LTV_REFRESH_HOURS", kinds.number(0.01, 24 * 366), 168.0,
         "age at which a score is computed again though nothing happened", unit="h")
+    drift: float = _worker(
+        "LTV_DRIFT", kinds.number(0.0001, 1), 0.01,
+        "how far the numbers of a silent customer may move before they are published again, when a"
+        " day begins: chances by this much, values by this share")
+    republish_rate: float = _worker(
+        "LTV_REPUBLISH_RATE", kinds.number(0, 10_000_000), 25_000.0,
+        "most customers a second that a worker publishes again for another model, a cut-over, drift"
+        " or a refresh; 0: no limit", unit="customers/s")
     allow_eviction: bool = _worker(
         "LTV_ALLOW_EVICTION", kinds.switch(), False,
         "accept a Redis that may evict scores (they come back with the next event or refresh)")

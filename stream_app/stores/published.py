@@ -32,12 +32,14 @@ class Published(msgspec.Struct, frozen=True):
     """Unix seconds: the tier instants up to here have been published."""
     run_id: str = ""
     """The server this was written to; empty where the server doesn't tell."""
+    ranked: bool = False
+    """Whether all customers show where they stand among all."""
 
 
 def encode(published: Published) -> bytes:
     """
     >>> encode(Published(7, 1, "mbg-1", 1_790_000_000, "ab"))
-    b'{"position":7,"gen":1,"scoring":"mbg-1","swept":1790000000,"run_id":"ab"}'
+    b'{"position":7,"gen":1,"scoring":"mbg-1","swept":1790000000,"run_id":"ab","ranked":false}'
     """
     return msgspec.json.encode(published)
 

@@ -41,6 +41,8 @@ AT_ONCE_BY_QUADRATURE: Final = 50
 PAUSE_SHARE: Final = 50.0
 """After a look so many times its length is waited: two hundredths of the worker's time."""
 TICK_SECONDS: Final = 1.0
+BUSY_SECONDS: Final = 60.0
+"""Between two looks at a partition, at least, while the worker works through a backlog."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ class Survey:
         publisher: Publisher,
         metrics: Metrics,
         seconds: float,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`seconds`: between two looks at one partition, at least."""
+        """`seconds`: between two looks at one partition, at least. `busy`: whether there is a
+        backlog."""
+        self._busy = busy
         self._held = held
         self._publisher = publisher
         self._metrics = metrics
@@ -107,10 +112,13 @@ class Survey:
         if self._held().get(number) is partition:
             for name, value in look.said().items():
                 self._publisher.summarize(number, name, value)
-            self._seen[number], self._due[number] = seen, loop.time() + self._seconds
+            self._seen[number], self._due[number] = seen, loop.time() + self._pause()
             self._grades[number] = look.grades
             self._show_grades()
         return spent
+
+    def _pause(self) -> float:
+        return max(self._seconds, BUSY_SECONDS) if self._busy() else self._seconds
 
     def _show_grades(self) -> None:
         """Those of all partitions held, together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 
 import pytest
@@ -45,6 +46,48 @@ def customers_in(client: Redis, number: int = 3) -> int:
     assert stored is None or isinstance(stored, bytes)
     found = decode_population(stored) if stored else None
     return found.customers if found else 0
+
+
+async def test_customers_are_published_again_to_show_where_they_stand_among_all_partitions(
+    valkey: Valkey, client: Redis
+) -> None:
+    rig, low, high = Rig(valkey.url), State(1, 10), State(2, 20)
+    for number in range(100):
+        low.buy(f"low-{number}", minor=100 + number)
+        high.buy(f"high-{number}", minor=1000 + number)
+    survey = await surveyed(rig, low, high)
+    await until(lambda: customers_in(client, 1) == 100 and customers_in(client, 2) == 100)
+    await until(lambda: bool(client.hexists("ltv:{high-0}", "value_rank")))
+    await until(lambda: 0.49 <= float(client.hget("ltv:{high-0}", "value_rank") or 0) <= 0.51)
+    await until(lambda: 0.98 <= float(client.hget("ltv:{high-99}", "value_rank") or 0) <= 1)
+    await until(lambda: client.hget("ltv:{low-0}", "rfm") == b"111")
+    assert client.hget("ltv:{high-99}", "rfm") == b"115"
+    await rig.settled()
+    assert {json.loads(one)["ranked"] for one in client.hvals("ltv:published:1")} == {True}
+    again = rig.republished("rank")
+    high.buy("high-3", minor=5)  # moves nobody by more than is tolerated
+    await until(lambda: customers_in(client, 2) == 100 and rig.publisher.settled)
+    assert rig.republished("rank") == again
+    low.buy(*[f"new-{number}" for number in range(100)], minor=1)
+    await until(lambda: 0.32 <= float(client.hget("ltv:{low-0}", "value_rank") or 0) <= 0.35)
+    await ended(rig, survey)
+
+
+async def test_a_restart_does_not_publish_places_that_redis_shows_already(
+    valkey: Valkey, client: Redis
+) -> None:
+    first, state = Rig(valkey.url), State()
+    state.buy(*[f"c-{number}" for number in range(50)])
+    survey = await surveyed(first, state)
+    await until(lambda: bool(client.hexists("ltv:{c-7}", "value_rank")) and first.publisher.settled)
+    await ended(first, survey)
+    second = Rig(valkey.url)
+    survey = await surveyed(second, state.recovered())
+    await until(lambda: second.publisher.scoring is not None)
+    await until(lambda: getattr(second.publisher.scoring, "ranks", None) is not None)
+    await second.settled()
+    assert second.republished("rank") == 0
+    await ended(second, survey)
 
 
 async def test_a_flushed_redis_gets_the_summaries_back(valkey: Valkey, client: Redis) -> None:

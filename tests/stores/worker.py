@@ -114,6 +114,9 @@ class Rig:
     check_seconds: float = 0.1
     refresh_seconds: float = 1e9
     timeout_seconds: float = 1.0
+    republish_rate: float = 0.0
+    drift: float = 0.01
+    model: ModelParameters | None = None
     allow_eviction: bool = False
     challenger_share: float = 0.0
     clock: Clock = field(default_factory=Clock)
@@ -132,6 +135,7 @@ class Rig:
                 allow_eviction=self.allow_eviction,
                 check_seconds=self.check_seconds,
                 refresh_seconds=self.refresh_seconds,
+                republish_rate=self.republish_rate,
                 timeout_seconds=self.timeout_seconds,
                 coalescing=Coalescing(),
             ),
@@ -145,12 +149,17 @@ class Rig:
     ) -> Scoring:
         """What the wiring of a worker gives."""
         as_of = AsOf(self.clock, self.fixed, self.event_time)
-        settings, share = ScoreSettings(currency="USD"), self.challenger_share
-        return Scoring(Calendar("UTC"), settings, parameters, reason, as_of, challenger, share)
+        settings = ScoreSettings(currency="USD")
+        return Scoring(
+            *(Calendar("UTC"), settings, parameters, reason, as_of),
+            challenger=challenger,
+            challenger_share=self.challenger_share,
+            drift=self.drift,
+        )
 
     async def start(self, *states: State) -> None:
-        """Run it, following the partitions, by formula."""
-        self.publisher.set_parameters(None, "no model")
+        """Run it, following the partitions, with the model or by formula."""
+        self.publisher.set_parameters(self.model, None if self.model else "no model")
         await self.run(*states)
 
     async def run(self, *states: State) -> None:
@@ -177,6 +186,10 @@ class Rig:
     def published(self) -> float:
         """Customers written so far."""
         return self.metrics.value("ltv_published_customers_total")
+
+    def republished(self, cause: str) -> float:
+        """Customers written by passes so far for this cause."""
+        return self.metrics.value("ltv_republished_customers_total", cause)
 
     def full(self, cause: str) -> float:
         """Partitions published whole so far for this cause."""

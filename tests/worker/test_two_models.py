@@ -94,11 +94,11 @@ def test_a_hash_names_the_model_that_scored_it_and_a_challenger_alone_scores_onl
 
 
 @pytest.mark.parametrize("champion", PARAMETERS.values(), ids=PARAMETERS)
-def test_a_tier_falls_by_the_customers_own_model(champion: ModelParameters | None) -> None:
+def test_numbers_move_by_the_customers_own_model(champion: ModelParameters | None) -> None:
     both = scoring(champion, replace(PARETO, role="challenger"), 0.5)
-    found = both.falls(IDS, CUSTOMERS, SINCE, UNTIL)
+    found = both.moved(IDS, CUSTOMERS, SINCE, UNTIL)
     ours, others = (
-        scoring(alone).falls(IDS, CUSTOMERS, SINCE, UNTIL) for alone in (champion, PARETO)
+        scoring(alone).moved(IDS, CUSTOMERS, SINCE, UNTIL) for alone in (champion, PARETO)
     )
     assert ours != others
     assert found == [
@@ -114,7 +114,7 @@ def test_few_customers_and_none_are_scored_too(count: int) -> None:
         both = scoring(CDNOW, CHALLENGER, 0.5)
         alone = scoring(CHALLENGER if theirs(0.5)[at] else CDNOW)
         assert_same(hashes(both, ids, customers), hashes(alone, ids, customers))
-        assert len(both.falls(ids, customers, SINCE, UNTIL)) == count
+        assert len(both.moved(ids, customers, SINCE, UNTIL)) == count
 
 
 def test_whatever_changes_a_score_changes_the_name_of_the_scoring() -> None:

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from stream_app.core.customer import Customer
+from stream_app.core.population import Ranks
 from stream_app.stores.published import Published, decode, encode, is_token
 from stream_app.worker.partition import Partition, Waiting
 from stream_app.worker.publishing.catch_up import CatchUp
-
-Cause = Literal["missing", "emptied", "interrupted", "foreign", "server", "model", "generation"]
-"""Why everything is published: `ltv_full_publishes_total{cause}`.
-
-missing      no position: a new build, or an empty Redis
-emptied      the position or epoch that we had written is gone: FLUSHALL, a restart without data
-interrupted  the pass of an earlier worker did not come to its end
-foreign      a position that we did not write: an older snapshot, another writer
-server       another process answers: restarted, failed over
-model        other parameters or score settings
-generation   a cut-over has made this build the publishing one, with another generation
-"""
+from stream_app.worker.publishing.causes import Cause
 
 
 @dataclass(frozen=True)
@@ -55,7 +44,11 @@ class Follower:
     reached: int = 0
     """Next changelog offset at the last swap of `dirty` whose customers are all in Redis."""
     swept: int = 0
-    """Unix seconds: tier instants up to here are in Redis."""
+    """Unix seconds: what silence did to scores up to here is in Redis."""
+    ranks: Ranks | None = None
+    """The tables by which everybody stands in Redis; None: others, or none."""
+    ranked: bool = False
+    """Whether everybody shows a place, by whatever tables."""
     catch_up: CatchUp | None = None
     refused: dict[bytes, Customer] = field(default_factory=dict)
     """Customers of whom Redis has a newer version; tried again at every look."""
@@ -117,12 +110,27 @@ class Follower:
             kept = {key: each for key, each in self.refused.items() if key not in customers}
             self.refused = kept | {key: customers[key] for key in refused}
 
-    def end_if_done(self) -> None:
-        """End a pass that has looked at everybody: its instants are in Redis now."""
+    def end_if_done(self) -> CatchUp | None:
+        """End a pass that has looked at everybody, and return it: its instant is in Redis now."""
         passing = self.catch_up
-        if passing is not None and passing.done:
-            self.catch_up = None
-            self.swept = max(self.swept, passing.began)
+        if passing is None or not passing.done:
+            return None
+        self.catch_up = None
+        self.swept = max(self.swept, passing.as_of)
+        if passing.ranks is not None:
+            self.ranks, self.ranked = passing.ranks, True
+        return passing
+
+    def takes_place(self, now: Ranks | None) -> bool:
+        """Whether a pass is due since customers stand elsewhere by the tables of now.
+
+        What an earlier worker has left in Redis stands by tables like the first ones found.
+        """
+        if now is None or self.ranks is now:
+            return False
+        if self.ranks is None and self.ranked:
+            self.ranks = now
+        return self.ranks is not now
 
     def retry_refused(self) -> None:
         """Try again to write those of whom Redis had a newer version."""
@@ -177,5 +185,10 @@ def missing_again(
 def following(follower: Follower) -> Published:
     """What the published value should say now."""
     return Published(
-        follower.reached, follower.gen, follower.scoring, follower.swept, follower.run_id
+        follower.reached,
+        follower.gen,
+        follower.scoring,
+        follower.swept,
+        follower.run_id,
+        follower.ranked,
     )

@@ -20,9 +20,9 @@ from stream_app.stores.scores import Move, Opened, Place, ScoreStore
 from stream_app.wire.models import redis_fields
 from stream_app.wire.scoring import scoring_fields
 from stream_app.worker.publishing.catch_up import changed_since, everything
+from stream_app.worker.publishing.causes import Cause
 from stream_app.worker.publishing.flush import Load
 from stream_app.worker.publishing.follower import (
-    Cause,
     Expected,
     Follower,
     missing_again,
@@ -125,6 +125,7 @@ class Opening:
             return cause
         follower.wrote, follower.opened = stored, True
         follower.reached, follower.swept = found.position, found.swept
+        follower.ranked = found.ranked
         self._bind(follower, scoring, expected.run_id)
         as_of = scoring.as_of.of(follower.partition)
         if found.position < expected.next_offset or scoring.has_new_day(found.swept, as_of):
@@ -166,8 +167,12 @@ class Opening:
             follower.wrote, follower.opened = follower.moving, True
             follower.begun += 1
             follower.reached, follower.refused = 0, {}
+            follower.ranks, follower.ranked = None, False
             self._bind(follower, scoring, run_id)
-            follower.catch_up = everything(follower.partition, scoring.as_of.of(follower.partition))
+            as_of = scoring.as_of.of(follower.partition)
+            follower.catch_up = everything(
+                follower.partition, cause, as_of, scoring.ranks, follower.catch_up
+            )
             self._metrics.add("ltv_full_publishes_total", 1, cause)
             log.info(
                 "everything is published",

@@ -27,7 +27,6 @@ from stream_app.stores.published import encode
 from stream_app.stores.redis import TROUBLE, Link, refuse_eviction
 from stream_app.stores.scores import Move, ScoreStore
 from stream_app.worker.partition import Partition, Waiting
-from stream_app.worker.publishing.catch_up import CatchUp
 from stream_app.worker.publishing.coalescing import Coalescing
 from stream_app.worker.publishing.flush import Flush, Load
 from stream_app.worker.publishing.follower import Follower, following
@@ -40,8 +39,6 @@ from stream_app.worker.publishing.summaries import Summaries
 
 log = structlog.get_logger(__name__)
 
-PIECE: Final = 2000
-"""Customers of a catch-up looked at between two live flushes: about 20 ms."""
 MOMENT_SECONDS: Final = 0.05
 """The longest sleep in which a stop is not noticed."""
 
@@ -55,8 +52,10 @@ class Options:
     """Customers per script call."""
     check_seconds: float = 3.0
     """How often Redis is asked whether it still holds what was published."""
-    refresh_seconds: float = 86_400.0
+    refresh_seconds: float = 7 * 86_400.0
     """Age at which scores are computed again though nothing happened."""
+    republish_rate: float = 25_000.0
+    """Customers a second that passes publish where Redis has everybody; 0: no limit."""
     timeout_seconds: float = 5.0
     """How long Redis may take to answer."""
     coalescing: Coalescing = field(default_factory=Coalescing)
@@ -101,7 +100,9 @@ class Publisher:
         self._connected = False
         self._summaries = Summaries(store)
         self._opening = Opening(store, metrics, options.refresh_seconds)
-        self._passes = Passes(options.refresh_seconds)
+        self._passes = Passes(
+            options.refresh_seconds, options.republish_rate, metrics, self._write_piece
+        )
         self._health = RedisHealth(shown_url, metrics)
         self._scoring: Scoring | None = None
         self._last_flush = 0.0
@@ -240,9 +241,7 @@ class Publisher:
             self._last_flush = self._now()
         await self._publish(link, scoring, taken)
         if not last:
-            follower = self._passes.next_turn(self._followers.values(), scoring, self._now())
-            if follower is not None and follower.catch_up is not None:
-                await self._go_on(link, scoring, follower, follower.catch_up)
+            await self._passes.go_on(list(self._followers.values()), link, scoring)
         await self._move(link)
         await self._summaries.write(link, self._followers.values())
 
@@ -288,19 +287,12 @@ class Publisher:
             self._metrics.add("ltv_published_customers_total", written)
         return load.accepted
 
-    async def _go_on(
-        self, link: Link, scoring: Scoring, follower: Follower, passing: CatchUp
-    ) -> None:
-        """Do one piece of a pass."""
-        began, partition = self._now(), follower.partition
-        piece = passing.piece(partition, PIECE)
-        load = Load(follower, passing.chosen(piece, scoring.as_of.of(partition), scoring))
+    async def _write_piece(self, link: Link, scoring: Scoring, load: Load) -> bool:
+        """Write what a pass has chosen; whether it is in Redis, as in `_accepted`."""
         if load.customers:
             await Flush(link, self._store, scoring, batch=self._options.batch).write([load])
-        if self._accepted(load):
-            passing.advance(partition, piece, PIECE)
-            self._passes.worked(follower, began, self._now())
-        self._metrics.set("ltv_publish_backlog_customers", self.backlog)
+            self._metrics.set("ltv_publish_backlog_customers", self.backlog)
+        return self._accepted(load)
 
     async def _move(self, link: Link) -> None:
         """Move the published positions of all partitions that have got further."""
@@ -329,13 +321,14 @@ class Publisher:
 
     async def _wait(self) -> None:
         """Wait until there is something to do; lets everybody else go on in any case."""
-        if any(each.able_to_catch_up for each in self._followers.values()):
+        pause = self._passes.pause(self._followers.values())
+        if pause <= 0:
             await asyncio.sleep(0)
             return
-        until_look = max(0.0, self._next_look - self._now())
+        until = min(pause, max(0.0, self._next_look - self._now()))
         live = self._live_wait()
-        if live > until_look:
-            await self._changed_within(until_look)
+        if live > until:
+            await self._changed_within(until)
         else:
             await asyncio.sleep(min(live, MOMENT_SECONDS))
 

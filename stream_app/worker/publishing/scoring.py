@@ -15,12 +15,13 @@ from hashlib import sha256
 from itertools import compress
 from typing import TypeVar
 
+from stream_app.core.ageing import Movement, movements
 from stream_app.core.calendar import Calendar
 from stream_app.core.customer import Customer
 from stream_app.core.models.assignment import challenged
 from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.statistics import statistics
-from stream_app.core.population import Ranks
+from stream_app.core.population import Ranks, displaced
 from stream_app.core.score import Scores, ScoreSettings, score
 from stream_app.wire.scores import redis_rows
 from stream_app.worker.partition import Partition
@@ -48,7 +49,7 @@ class AsOf:
 
     @property
     def moves(self) -> bool:
-        """Whether time passes at all, so that a tier can fall by silence."""
+        """Whether time passes at all, so that silence can move numbers."""
         return self.fixed is None
 
     @property
@@ -70,6 +71,8 @@ class Scoring:
     challenger: ModelParameters | None = None
     """Whose scores `challenger_share` of the customers get, instead of those by `parameters`."""
     challenger_share: float = 0.0
+    drift: float = 0.01
+    """How far numbers may move by silence before they are published again (`core.ageing`)."""
     ranks: Ranks | None = None
     """Where customers stand among all; no part of the name: they move with every customer."""
 
@@ -77,9 +80,11 @@ class Scoring:
     def id(self) -> str:
         """A name for all that scores depend on: the models' ids and a digest of the rest.
 
-        A challenger that scores nobody is not in it: nothing has to be published for its sake.
+        A challenger that scores nobody is not in it: nothing has to be published for its sake. The
+        drift is: on a finer grid, what is shown may lie on another level than now.
         """
-        rest = repr((self.settings, self.basis_reason, self.as_of.fixed, self.as_of.event_time))
+        as_of = self.as_of
+        rest = repr((self.settings, self.basis_reason, as_of.fixed, as_of.event_time, self.drift))
         model = self.parameters.id if self.parameters is not None else "formula"
         if self.challenger is not None and self.challenger_share > 0:
             model += f"+{self.challenger.id}"
@@ -104,23 +109,38 @@ class Scoring:
             if some
         ]
 
-    def falls(
+    def moved(
         self, ids: Sequence[bytes], customers: Customers, since: int, until: int
+    ) -> list[Movement | None]:
+        """For each customer what silence did to its numbers after `since`, up to `until`."""
+
+        def by(parameters: ModelParameters | None, some: Customers) -> list[Movement | None]:
+            before, after = (self._scores(some, each, parameters) for each in (since, until))
+            return movements(before, after, parameters, self.drift)
+
+        return self._by_own_model(ids, customers, by)
+
+    def displaced(
+        self, ids: Sequence[bytes], customers: Customers, as_of: int, before: Ranks | None
     ) -> list[bool]:
-        """For each customer whether its tier fell by silence after `since`, up to `until`."""
+        """For each customer whether it stands elsewhere among all than by the tables `before`."""
+        ranks = self.ranks
 
         def by(parameters: ModelParameters | None, some: Customers) -> list[bool]:
-            scores = self._scores(some, since, parameters)
-            return [since < first <= until for first in scores.next_fall_at.tolist()]
+            assert ranks is not None
+            moved: list[bool] = displaced(
+                self._scores(some, as_of, parameters), before, ranks
+            ).tolist()
+            return moved
 
         return self._by_own_model(ids, customers, by)
 
     def has_new_day(self, since: int, until: int) -> bool:
-        """Whether a business day begins after `since`, up to `until`: only then can tiers fall."""
+        """Whether a business day begins after `since`, up to `until`: only then numbers move."""
         return self.as_of.moves and self.day_of(until) > self.day_of(since)
 
     def day_of(self, seconds: int) -> int:
-        """The business day of an instant: tiers fall when one begins."""
+        """The business day of an instant: numbers move when one begins."""
         return self.calendar.day_of(seconds * 1_000_000)
 
     def _by_own_model(
