@@ -9,13 +9,11 @@ recount everything.  Exit 0 only when all is equal.  Ctrl-C at any moment leaves
 from __future__ import annotations
 
 import asyncio
-import signal
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, aclosing, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from stream_app.core.models.published import CDNOW
@@ -27,6 +25,7 @@ from stream_app.errors import Fault
 from stream_app.jobs.demo_feed import Bought, feed, traffic
 from stream_app.jobs.demo_report import Fed, Population, Report
 from stream_app.jobs.demo_worker import WorkerProcess
+from stream_app.jobs.interrupts import interruptible
 from stream_app.jobs.verification.printing import amount, lines
 from stream_app.jobs.verify import verify
 from stream_app.settings import Settings, load
@@ -55,7 +54,7 @@ def run(
     """
     del settings
     report = Report(as_json=as_json)
-    with _interruptible(), ExitStack() as held:
+    with interruptible(), ExitStack() as held:
         place = held.enter_context(_place(directory))
         report.step("Starting a real Kafka and a real Valkey; the first time they are fetched")
         rows = list(read_sample(cdnow_sample(cache_directory(), report.step)))
@@ -187,21 +186,3 @@ def _place(directory: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="ltv-demo-", ignore_cleanup_errors=True) as temporary:
         yield Path(temporary)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM unwind, so that nothing is left running.
-
-    Both are set: a shell starts what runs in its background with Ctrl-C ignored.
-    """
-
-    def unwind(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, unwind) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from stream_app import __version__
@@ -22,7 +22,7 @@ from stream_app.core.models.parameters import Kind, ModelParameters
 from stream_app.core.models.statistics import Statistics
 from stream_app.core.models.validation import Validation, validate
 from stream_app.jobs.fit_report import as_object, print_fit
-from stream_app.jobs.models_topic import append_model, check_topic, read_models
+from stream_app.jobs.models_topic import append_model, check_topic
 from stream_app.jobs.population_reader import Known, read_population
 from stream_app.settings import Settings
 from stream_app.wire.models import parameters_to_json
@@ -57,40 +57,30 @@ class Fit:
 
 def run(settings: Settings, *, kind: Kind | None, dry_run: bool, as_json: bool) -> int:
     """Fit, print, publish; 0 also where there was nothing to publish."""
-    found, read_seconds = asyncio.run(_fit_and_publish(settings, kind, dry_run=dry_run))
-    published = found.parameters is not None and not dry_run
-    answer = as_object(found, settings, published=published, read_seconds=read_seconds)
-    print_fit(answer, settings, as_json=as_json)
+    print_fit(fit_and_publish(settings, kind, dry_run=dry_run), settings, as_json=as_json)
     return 0
 
 
-async def _fit_and_publish(
-    settings: Settings, kind: Kind | None, *, dry_run: bool
-) -> tuple[Fit, float]:
+def fit_and_publish(settings: Settings, kind: Kind | None, *, dry_run: bool) -> dict[str, Any]:
+    """Read the state, fit, publish; what came of it, as `ltv fit --json` tells it."""
     began = time.monotonic()
-    await check_topic(settings)  # rather before the work than after it
-    known = await read_population(settings)
+    known = asyncio.run(_read(settings))
     read_seconds = time.monotonic() - began
-    taken = {stored.id for stored in await read_models(settings)}
-    found = fit_population(settings, known, kind, now=time.time(), taken=taken)
+    found = fit_population(settings, known, kind, now=time.time())
+    published = found.parameters is not None and not dry_run
     if found.parameters is not None and not dry_run:
         value = parameters_to_json(found.parameters)
-        await append_model(settings, found.parameters.id, value)
-    return found, read_seconds
+        asyncio.run(append_model(settings, found.parameters.id, value))
+    return as_object(found, settings, published=published, read_seconds=read_seconds)
 
 
-def fit_population(
-    settings: Settings,
-    known: Known,
-    kind: Kind | None,
-    *,
-    now: float,
-    taken: Collection[str] = (),
-) -> Fit:
-    """Fit to what is known; `kind` None: MBG/NBD, or the likeliest where that has no fit.
+async def _read(settings: Settings) -> Known:
+    await check_topic(settings)  # rather before the work than after it
+    return await read_population(settings)
 
-    `taken` are ids that other models have.
-    """
+
+def fit_population(settings: Settings, known: Known, kind: Kind | None, *, now: float) -> Fit:
+    """Fit to what is known; `kind` None: MBG/NBD, or the likeliest where that has no fit."""
     began = time.monotonic()
     as_of = known.as_of_seconds(settings, now)
     as_of_day = Calendar(settings.time_zone).day_of(as_of * 1_000_000)
@@ -105,7 +95,7 @@ def fit_population(
         reason = "no model could be fitted" if chosen is None else fitted.problem(chosen)
     if chosen is not None and fitted is not None and reason is None:
         lineage = _lineage(settings, known, fitted, as_of, statistics, hold_out)
-        parameters = _parameters(settings, fitted, chosen, now, taken, lineage)
+        parameters = _parameters(settings, fitted, chosen, now, lineage)
         reason = parameters.problem()
     return Fit(
         as_of=as_of,
@@ -134,21 +124,11 @@ def _held_out(
 
 
 def _parameters(
-    settings: Settings,
-    fitted: Fitted,
-    kind: Kind,
-    now: float,
-    taken: Collection[str],
-    lineage: dict[str, Any],
+    settings: Settings, fitted: Fitted, kind: Kind, now: float, lineage: dict[str, Any]
 ) -> ModelParameters:
     numbers: dict[str, Any] = {**fitted.buying[kind].parameters, **fitted.spend.parameters}
-    name = f"{kind}-{datetime.fromtimestamp(now, UTC).strftime('%Y%m%dT%H%M%SZ')}"
-    model_id, again = name, 1
-    while model_id in taken:
-        again += 1
-        model_id = f"{name}-{again}"
-    return ModelParameters(
-        id=model_id,
+    parameters = ModelParameters(
+        id="",
         kind=kind,
         currency=settings.currency,
         time_zone=settings.time_zone,
@@ -157,6 +137,10 @@ def _parameters(
         lineage=lineage,
         **numbers,
     )
+    # Two fits within one second have names of their own unless they are one and the same.
+    content = sha256(parameters_to_json(parameters)).hexdigest()[:6]
+    when = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return replace(parameters, id=f"{kind}-{when}-{content}")
 
 
 def _lineage(

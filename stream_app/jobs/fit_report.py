@@ -90,22 +90,26 @@ def print_fit(answer: dict[str, Any], settings: Settings, *, as_json: bool) -> N
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
     else:
-        for line in _lines(answer, settings):
-            click.echo(line)
+        click.echo("\n".join(text_lines(answer, settings)))
+    print_warning(answer)
+
+
+def print_warning(answer: dict[str, Any]) -> None:
+    """What is doubtful about the fit, to standard error."""
     warning = answer.get("correlation", {}).get("warning")
     if warning:
         click.echo(f"ltv: {warning}", err=True)
 
 
-def _lines(answer: dict[str, Any], settings: Settings) -> list[str]:
+def text_lines(answer: dict[str, Any], settings: Settings) -> list[str]:
+    """For people: who was there, every model beside its likelihood, and what came of it."""
     lines = [
         f"{answer['customers']:,} customers, {answer['buyers']:,} bought by"
         f" {answer['as_of_day']}, {answer['repeat_buyers']:,} of them on more than one day"
     ]
     if answer["fits"]:
         lines += ["", *_table(answer), *_spend(answer, settings)]
-    lines += ["", _verdict(answer)]
-    return lines
+    return [*lines, "", verdict(answer)]
 
 
 def _table(answer: dict[str, Any]) -> list[str]:
@@ -142,7 +146,8 @@ def _spend(answer: dict[str, Any], settings: Settings) -> list[str]:
     return [*lines, f"net of gross after refunds: {answer['net_ratio']:.4f}"]
 
 
-def _verdict(answer: dict[str, Any]) -> str:
+def verdict(answer: dict[str, Any]) -> str:
+    """What was published, or why nothing was, as one sentence."""
     if answer["reason"] is not None:
         return f"Nothing is published: {answer['reason']}."
     name, topic = answer["model"]["id"], answer["topic"]

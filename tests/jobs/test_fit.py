@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from stream_app.cli.group import outcome
 from stream_app.core.calendar import Calendar, tzdata_version
 from stream_app.core.customer import Customer
 from stream_app.core.events import Purchase
+from stream_app.jobs.fit import fit_population
 from stream_app.jobs.models_topic import append_model
+from stream_app.jobs.population_reader import read_population
 from stream_app.settings import Settings, load
 from stream_app.wire.changelog import (
     WATERMARK_KEY,
@@ -31,6 +35,7 @@ from stream_app.wire.record import Record
 from stream_app.wire.state import STATE_VERSION
 from tests.cdnow_log import CUSTOMERS, ORDERS, cdnow_records
 from tests.jobs.handmade import Shop, environ_of_its_own
+from tests.jobs.test_fit_every import running
 
 CALIBRATION = "1997-09-30"
 LAST_DAY = "1998-06-30"
@@ -137,6 +142,35 @@ def test_the_kind_that_is_asked_for_is_published_and_a_dry_run_publishes_nothing
         "in_use": None,
         "models": [],
     }
+
+
+def test_run_again_and_again_each_run_publishes_a_model_until_told_to_stop(
+    own_models: dict[str, str],
+) -> None:
+    environ = {**own_models, "LTV_AS_OF": CALIBRATION}
+    with running(environ, "--every", "1s", "--json") as process:
+        assert process.stdout is not None
+        told = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    names = [run["model"]["id"] for run in told]
+    assert len(set(names)) == 2
+    assert [one["id"] for one in _json(environ, "models")["models"]][:2] == names
+
+
+def test_two_fits_in_one_second_have_ids_of_their_own(cdnow: dict[str, str]) -> None:
+    settings = load({**cdnow, "LTV_AS_OF": CALIBRATION})
+    known = asyncio.run(read_population(settings))
+    later = replace(known, offsets={"purchases": {"0": 1}})
+    first, again, other = (
+        fit_population(settings, each, None, now=1.8e9).parameters for each in (known, known, later)
+    )
+    assert first is not None
+    assert other is not None
+    assert first == again
+    assert first.id.startswith("mbg-20270115T080000Z-")
+    assert first.id != other.id
 
 
 @pytest.mark.parametrize(
