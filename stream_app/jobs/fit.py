@@ -16,14 +16,13 @@ from typing import Any, Final
 
 from stream_app import __version__
 from stream_app.core.calendar import Calendar, date_text
-from stream_app.core.models.enough import Enough
 from stream_app.core.models.fitted import Fitted, fit, inputs
 from stream_app.core.models.parameters import Kind, ModelParameters
 from stream_app.core.models.statistics import Statistics
 from stream_app.core.models.validation import Validation, validate
 from stream_app.jobs.fit_report import as_object, print_fit
 from stream_app.jobs.models_topic import append_model, check_topic
-from stream_app.jobs.population_reader import Known, read_population
+from stream_app.jobs.population_reader import Known, least_data, read_population
 from stream_app.settings import Settings
 from stream_app.wire.models import parameters_to_json
 
@@ -86,7 +85,7 @@ def fit_population(settings: Settings, known: Known, kind: Kind | None, *, now: 
     as_of_day = Calendar(settings.time_zone).day_of(as_of * 1_000_000)
     statistics = known.histories.statistics(as_of_day)
     fitted, hold_out, chosen, parameters = None, None, None, None
-    reason = Enough().why_not(statistics, as_of_day)
+    reason = least_data(settings).why_not(statistics, as_of_day)
     if reason is None:
         seen = inputs(statistics, as_of_day, settings.currency)
         fitted = fit(seen)
@@ -118,7 +117,7 @@ def _held_out(
     """Grades on the last days, by fits to those before; None where these are not enough."""
     cut_day = as_of_day - min(HOLD_OUT_DAYS, (as_of_day - first_day) // 2)
     some = known.histories.thinned(HOLD_OUT_CUSTOMERS)
-    if Enough().why_not(some.statistics(cut_day), cut_day) is not None:
+    if least_data(settings).why_not(some.statistics(cut_day), cut_day) is not None:
         return None
     return validate(some, cut_day, as_of_day, settings.currency)
 

@@ -17,13 +17,12 @@ import click
 import orjson
 
 from stream_app.core.calendar import date_text, day_from_text
-from stream_app.core.models.enough import Enough
 from stream_app.core.models.hold_out import by_frequency as means_by_frequency
 from stream_app.core.models.hold_out import customers_by_frequency
 from stream_app.core.models.validation import Validation, validate
 from stream_app.errors import UsageError
 from stream_app.jobs.fit_report import NAMES, grade_cells
-from stream_app.jobs.population_reader import Known, read_population
+from stream_app.jobs.population_reader import Known, least_data, read_population
 from stream_app.jobs.validation_page import page
 from stream_app.settings import Settings
 
@@ -58,7 +57,7 @@ def split_and_grade(
             f"--cut {date_text(cut_day)} leaves no day to grade on: the data, as of LTV_AS_OF, end"
             f" with {date_text(end_day)}."
         )
-    reason = Enough().why_not(known.histories.statistics(cut_day), cut_day)
+    reason = least_data(settings).why_not(known.histories.statistics(cut_day), cut_day)
     if reason is not None:
         return None, reason
     return validate(known.histories, cut_day, end_day, settings.currency), None

@@ -193,6 +193,25 @@ def test_where_there_is_not_enough_nothing_is_published_and_the_reason_is_said(
     assert why in _run(environ, "fit")[1]
 
 
+def test_what_is_enough_is_a_matter_of_settings(cdnow: dict[str, str]) -> None:
+    """For fit, its hold-out and validate alike; the sample begins on 1997-01-01."""
+    environ = {**cdnow, "LTV_AS_OF": "1997-03-01", "LTV_FIT_HISTORY_DAYS": "59"}
+    told = _json(environ, "fit", "--dry-run")
+    assert told["reason"] is None
+    assert "hold_out" not in told  # its own fit would see 30 days
+    environ["LTV_FIT_HISTORY_DAYS"] = "10"
+    assert "hold_out" in _json(environ, "fit", "--dry-run")
+    for variable, value, why in (
+        ("LTV_FIT_BUYERS", "3000", "3,000 are needed"),
+        ("LTV_FIT_REPEAT_BUYERS", "2000", "2,000 are needed"),
+        ("LTV_FIT_SILENCE_DAYS", "1", "in the 1 day before 1998-12-31"),
+    ):
+        changed = {**cdnow, "LTV_AS_OF": "1998-12-31", variable: value}
+        assert why in _json(changed, "fit")["reason"]
+    changed = {**cdnow, "LTV_FIT_HISTORY_DAYS": "10"}
+    assert _json(changed, "validate", "--cut", "1997-02-01")["reason"] is None
+
+
 def test_people_are_shown_every_model_beside_its_likelihood(own_models: dict[str, str]) -> None:
     _, out, err = _run({**own_models, "LTV_AS_OF": CALIBRATION}, "fit", "--dry-run")
     assert "2,357 bought by 1997-09-30, 946 of them on more than one day" in out

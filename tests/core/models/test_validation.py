@@ -19,6 +19,7 @@ from stream_app.core.models.validation import Validation, validate
 from stream_app.dev.cache import cache_directory
 from stream_app.dev.cdnow import cdnow_sample, read_sample
 
+USUAL = Enough(buyers=100, repeat_buyers=30, history_days=90, silence_days=60)
 CUT, END = day_from_text("1997-09-30"), day_from_text("1998-06-30")
 
 
@@ -137,5 +138,15 @@ def _shop(buyers: int, repeated: int, first: int, last: int) -> Histories:
     ],
 )
 def test_the_condition_that_fails_is_said(shop: Histories, as_of: int, why: str | None) -> None:
-    found = Enough().why_not(shop.statistics(as_of), as_of)
+    found = USUAL.why_not(shop.statistics(as_of), as_of)
     assert found is None if why is None else found is not None and why in found
+
+
+def test_where_nothing_is_asked_for_somebody_must_have_bought_all_the_same() -> None:
+    found = Enough(buyers=0, repeat_buyers=0, history_days=0, silence_days=1)
+    shop = _shop(1, 0, 20_000, 20_000)
+    assert found.why_not(shop.statistics(20_000), 20_000) is None
+    assert found.why_not(shop.statistics(20_001), 20_001) == (
+        "nobody has bought in the 1 day before 2024-10-05; the last purchase was on 2024-10-04"
+    )
+    assert found.why_not(shop.statistics(19_999), 19_999) == "nobody has bought by 2024-10-03"
