@@ -91,7 +91,7 @@ def fit_population(settings: Settings, known: Known, kind: Kind | None, *, now: 
         fitted = fit(seen)
         hold_out = _held_out(settings, known, as_of_day, int(seen.buyers.first_day.min()))
         chosen = kind or fitted.best()
-        reason = "no model could be fitted" if chosen is None else fitted.problem(chosen)
+        reason = fitted.problem(chosen or "mbg")
     if chosen is not None and fitted is not None and reason is None:
         lineage = _lineage(settings, known, fitted, as_of, statistics, hold_out)
         parameters = _parameters(settings, fitted, chosen, now, lineage)
@@ -115,9 +115,10 @@ def _held_out(
     settings: Settings, known: Known, as_of_day: int, first_day: int
 ) -> Validation | None:
     """Grades on the last days, by fits to those before; None where these are not enough."""
-    cut_day = as_of_day - min(HOLD_OUT_DAYS, (as_of_day - first_day) // 2)
+    days = min(HOLD_OUT_DAYS, (as_of_day - first_day) // 2)
+    cut_day = as_of_day - days
     some = known.histories.thinned(HOLD_OUT_CUSTOMERS)
-    if least_data(settings).why_not(some.statistics(cut_day), cut_day) is not None:
+    if not days or least_data(settings).why_not(some.statistics(cut_day), cut_day) is not None:
         return None
     return validate(some, cut_day, as_of_day, settings.currency)
 
@@ -169,6 +170,8 @@ def _lineage(
         "net_ratio": fitted.net_ratio,
         "correlation": {**asdict(fitted.correlation), "warning": fitted.correlation.warning},
     }
+    if fitted.spend.note is not None:
+        lineage["spend"] = fitted.spend.note
     if hold_out is not None:
         lineage["hold_out"] = {
             "cut": date_text(hold_out.cut_day),

@@ -64,6 +64,7 @@ def _fitted(fitted: Fitted) -> dict[str, Any]:
         "log_likelihood": None if fitted.spend.model is None else fitted.spend.log_likelihood,
         "buyers": fitted.spend.buyers,
         "problem": fitted.spend.problem,
+        "note": fitted.spend.note,
     }
     correlated = {**asdict(fitted.correlation), "warning": fitted.correlation.warning}
     return {
@@ -138,6 +139,8 @@ def _spend(answer: dict[str, Any], settings: Settings) -> list[str]:
             f"{'Gamma-Gamma':12}{spend['log_likelihood']:18,.4f}  {shown}"
             f" ({settings.currency}, {spend['buyers']:,} repeat buyers)"
         ]
+        if spend["note"]:
+            lines.append(spend["note"])
     if related["pearson"] is not None:
         lines.append(
             f"frequency and spend: Pearson {related['pearson']:+.4f},"
