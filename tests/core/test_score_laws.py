@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,8 @@ def test_under_any_one_parameter_set_no_published_number_rises_through_silence(
     silences: list[int],
 ) -> None:
     """To within rounding: a billionth of what it was."""
-    numbers = dict(zip((*OF_KIND[kind], "p", "q", "gamma"), (*buying, *spent), strict=True))
+    names = (*OF_KIND[kind], "p", "q", "gamma")
+    numbers: dict[str, Any] = dict(zip(names, (*buying, *spent), strict=True))
     parameters = ModelParameters("any", kind, "USD", "UTC", net_ratio=net_ratio, **numbers)
     assert parameters.problem() is None
     bought = customer(*history)
