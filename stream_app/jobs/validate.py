@@ -23,7 +23,6 @@ from stream_app.core.models.validation import Validation, validate
 from stream_app.errors import UsageError
 from stream_app.jobs.fit_report import NAMES, grade_cells
 from stream_app.jobs.population_reader import Known, least_data, read_population
-from stream_app.jobs.validation_page import page
 from stream_app.settings import Settings
 
 COLUMNS = ("purchases", "MAE", "RMSE", "AUC", "revenue", "MAE", "RMSE", "top 20 %")
@@ -39,7 +38,9 @@ def run(settings: Settings, cut: date, *, as_json: bool, html: Path | None = Non
     found, reason = split_and_grade(settings, known, cut_day, end_day)
     answer = as_object(settings, cut_day, end_day, found, reason)
     if html is not None and found is not None:
-        html.write_text(page(answer, _grades(answer)), encoding="utf-8")
+        from stream_app.jobs.validation_page import page  # plotly, which most runs never need
+
+        html.write_text(page(answer, comparison(answer)), encoding="utf-8")
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
     else:
@@ -88,6 +89,7 @@ def as_object(
             "customers_by_frequency": customers_by_frequency(actual.x),
             "by_frequency": means_by_frequency(actual.x, actual.purchase_days),
             "perfect_top_capture": found.perfect_capture,
+            "perfect_by_decile": found.perfect_by_decile,
         },
         "models": {name: asdict(grade) for name, grade in found.grades.items()},
         "parameters": {kind: one.parameters for kind, one in fitted.buying.items()}
@@ -108,7 +110,7 @@ def lines(answer: dict[str, Any], currency: str) -> list[str]:
         f"actual: {actual['purchases']:,.0f} purchase days of {actual['buyers']:,} customers,"
         f" {actual['revenue']:,.2f} {currency}",
         "",
-        *(_row(name, cells) for name, *cells in _grades(answer)),
+        *(_row(name, cells) for name, *cells in comparison(answer)),
     ]
     perfect = actual["perfect_top_capture"]
     if perfect is not None:
@@ -125,7 +127,7 @@ def lines(answer: dict[str, Any], currency: str) -> list[str]:
     return told
 
 
-def _grades(answer: dict[str, Any]) -> list[list[str]]:
+def comparison(answer: dict[str, Any]) -> list[list[str]]:
     """The comparison as a table, its header first."""
     rows = [["", *COLUMNS]]
     for name, grade in answer["models"].items():
