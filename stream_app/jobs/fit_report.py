@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from stream_app.jobs.fit import Fit
 
 NAMES = {"mbg": "MBG/NBD", "bg": "BG/NBD", "pareto": "Pareto/NBD"}
+LABELS = NAMES | {"formula": "the formula", "past-revenue": "past revenue"}
+"""Also of the baselines."""
 
 
 def as_object(
@@ -116,7 +118,7 @@ def text_lines(answer: dict[str, Any], settings: Settings) -> list[str]:
 def _table(answer: dict[str, Any]) -> list[str]:
     held = answer.get("hold_out", {})
     title = f"hold-out MAE ({held['cut']} to {held['end']})" if held else "no hold-out: too short"
-    lines = [f"{'':12}{'log-likelihood':>18}  {'parameters (weeks)':48}{title}"]
+    lines = [f"{'':12}{'log-likelihood':>18}  {'parameters (weeks)':52}{title}"]
     for kind, one in answer["fits"].items():
         if one["problem"]:
             lines.append(f"{NAMES[kind]:12}{'none':>18}  {one['problem']}")
@@ -125,7 +127,7 @@ def _table(answer: dict[str, Any]) -> list[str]:
         shown = "  ".join(f"{name} {one[name]:.6g}" for name in names if name in one)
         grade = held.get("grades", {}).get(kind, {}).get("mae")
         error = "" if grade is None else f"{grade:.5f}"
-        lines.append(f"{NAMES[kind]:12}{one['log_likelihood']:18,.4f}  {shown:48}{error}")
+        lines.append(f"{NAMES[kind]:12}{one['log_likelihood']:18,.4f}  {shown:52}{error}")
     return lines
 
 

@@ -21,11 +21,12 @@ from stream_app.core.models.hold_out import by_frequency as means_by_frequency
 from stream_app.core.models.hold_out import customers_by_frequency
 from stream_app.core.models.validation import Validation, validate
 from stream_app.errors import UsageError
-from stream_app.jobs.fit_report import NAMES, grade_cells
+from stream_app.jobs.fit_report import LABELS, NAMES, grade_cells
 from stream_app.jobs.population_reader import Known, least_data, read_population
 from stream_app.settings import Settings
 
 COLUMNS = ("purchases", "MAE", "RMSE", "AUC", "revenue", "MAE", "RMSE", "top 20 %")
+SHORT_COLUMNS = ("purchase days", "MAE", "RMSE", "AUC", "revenue", "top 20 % hold")
 
 
 def run(settings: Settings, cut: date, *, as_json: bool, html: Path | None = None) -> int:
@@ -133,6 +134,31 @@ def comparison(answer: dict[str, Any]) -> list[list[str]]:
     for name, grade in answer["models"].items():
         rows.append([NAMES.get(name, name), *grade_cells(grade)])
     return rows
+
+
+def short_comparison(answer: dict[str, Any]) -> list[list[str]]:
+    """What came, and each model and baseline beside it, in a few columns (SHORT_COLUMNS)."""
+    forms = {"mae": ".4f", "rmse": ".4f", "auc": ".4f", "revenue": ",.0f"}
+    actual = answer["actual"]
+    came, revenue = f"{actual['purchases']:,.0f}", f"{actual['revenue']:,.0f}"
+    rows = [["what came", came, "", "", "", revenue, _percent(actual["perfect_top_capture"])]]
+    for name, grade in answer["models"].items():
+        cells = [_form(grade["purchases"], ",.2f")]
+        cells += (_form(grade[figure], form) for figure, form in forms.items())
+        rows.append([LABELS[name], *cells, _percent(grade["top_capture"])])
+    return rows
+
+
+def _form(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _percent(share: float | None) -> str:
+    """
+    >>> _percent(0.6687), _percent(None)
+    ('66.9 %', '')
+    """
+    return "" if share is None else f"{100 * share:.1f} %"
 
 
 def _row(name: str, cells: Any) -> str:

@@ -7,11 +7,10 @@ from itertools import accumulate
 from typing import Any, Final
 
 from stream_app import __version__
-from stream_app.jobs.fit_report import NAMES
+from stream_app.jobs.fit_report import LABELS, NAMES
 from stream_app.pages.charts import Axes, Chart, Series, bar_chart, line_chart
 from stream_app.pages.page import Block, Page, Table, Tile, Tiles, render
 
-LABELS: Final = NAMES | {"formula": "the formula", "past-revenue": "past revenue"}
 COLOURS: Final = {"mbg": 1, "bg": 2, "pareto": 3, "past-revenue": 4, "formula": 5}
 TENTHS: Final = tuple(f"{10 * tenth}%" for tenth in range(1, 11))
 FREQUENCIES: Final = ("0", "1", "2", "3", "4", "5", "6", "7+")
