@@ -84,6 +84,8 @@ def test_an_unknown_variable_names_the_nearest_known_one(typo: str, nearest: str
         ("LTV_TIER_ALIVE", "1.01"),
         ("LTV_TIER_FORMULA_DAYS", "180/90"),
         ("LTV_TIER_FORMULA_DAYS", "90"),
+        ("LTV_FIT_BUYERS", "-1"),
+        ("LTV_FIT_SILENCE_DAYS", "0"),
         ("LTV_HTTP_PORT", "65536"),
         ("LTV_TOPIC_PURCHASES", "no spaces"),
         ("LTV_TOPIC_PURCHASES", ".."),

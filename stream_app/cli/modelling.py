@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from stream_app.cli.duration import Duration
 from stream_app.cli.group import Commands
 from stream_app.cli.options import CONNECTION, setting_options, settings_from
 
@@ -31,28 +32,49 @@ KINDS = ("mbg", "bg", "pareto")
     help="Publish it to be compared with the model in use, not to take its place.",
 )
 @click.option("--dry-run", is_flag=True, help="Fit and compare; publish nothing.")
+@click.option(
+    "--every",
+    "every_seconds",
+    type=Duration(),
+    metavar="TIME",
+    help="Go on: fit now and then every TIME (30m, 12h, 7d), until SIGTERM or Ctrl-C.",
+)
 @JSON
 @setting_options("brokers", "app_id", "build", "as_of")
 @click.pass_context
 def fit(
-    context: click.Context, kind: str | None, challenger: bool, dry_run: bool, as_json: bool
+    context: click.Context,
+    kind: str | None,
+    challenger: bool,
+    dry_run: bool,
+    every_seconds: int | None,
+    as_json: bool,
 ) -> int:
     """Fit every model to the customers of now, compare them, and publish one to the workers.
 
     The state is read while workers go on; days after --as-of are not looked at. Where there is
     not enough to fit to, nothing is published, the condition that fails is said, and the exit code
     is 0.
+
+    With --every a run that fails is tried again, while only a wrong configuration ends the command;
+    --json is then one object a line. Two fits at once do no harm: each publishes a model under an
+    id of its own, and the last one is used.
     """
     settings = settings_from(context)
+    chosen = cast("Kind | None", kind)
+    if every_seconds is not None:
+        from stream_app.jobs.fit_every import run as run_every
+
+        return run_every(
+            *(settings, every_seconds),
+            kind=chosen,
+            challenger=challenger,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
     from stream_app.jobs.fit import run
 
-    return run(
-        settings,
-        kind=cast("Kind | None", kind),
-        challenger=challenger,
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    return run(settings, kind=chosen, challenger=challenger, dry_run=dry_run, as_json=as_json)
 
 
 @click.command()

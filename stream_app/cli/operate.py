@@ -21,7 +21,7 @@ from stream_app.cli.output import print_json
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context
 def demo(context: click.Context, keep: bool, directory: Path | None, as_json: bool) -> int:
-    """Feed real purchases through Kafka and the worker into Redis, and verify every score."""
+    """Feed real purchases through Kafka and the worker, fit, validate, and verify every score."""
     from stream_app.jobs.demo import run
 
     return run(settings_from(context), keep=keep, directory=directory, as_json=as_json)

@@ -39,21 +39,22 @@ def purchase(customer: str, event_id: str, occurred_at: str, amount: str) -> byt
     )
 
 
-async def feed(settings: Settings, rows: Sequence[CdnowRow]) -> None:
-    """Send every order of the sample; returns when Kafka has acknowledged all of them.
+Numbered = tuple[int, CdnowRow]
+"""An order and its place in the file, which is its id: sent twice it is a duplicate."""
 
-    An order's id is its place in the file, so feeding the file twice makes duplicates.
-    """
+
+async def feed(settings: Settings, rows: Sequence[Numbered]) -> None:
+    """Send orders of the sample; returns when Kafka has acknowledged all of them."""
     topic = settings.topic_purchases
     async with Outbox(settings) as outbox:
         await outbox.partition_counts([topic])
         with Progress("feeding", "purchases", len(rows)) as progress:
-            for number, row in enumerate(rows, 1):
+            for sent, (number, row) in enumerate(rows, 1):
                 key = row.master_id.encode()
                 day = f"{row.day.isoformat()}T00:00:00Z"
                 value = purchase(row.master_id, f"cdnow-{number}", day, row.amount)
                 await outbox.add(topic, outbox.partition_of(topic, key), key, value)
-                if number % AT_ONCE == 0:
+                if sent % AT_ONCE == 0:
                     await outbox.flush()
                     progress.advance(AT_ONCE)
             await outbox.settle()

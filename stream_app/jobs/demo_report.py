@@ -13,7 +13,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from stream_app.core.models.parameters import OF_KIND, OF_SPEND
+from stream_app.core.models.published import CDNOW
+from stream_app.jobs.fit_report import NAMES, text_lines
+from stream_app.jobs.validate import SHORT_COLUMNS, short_comparison
 from stream_app.jobs.verification.printing import amount, figure
+from stream_app.settings import Settings
 
 BEST: Final = 10
 TIERS: Final = ("active", "new", "at_risk", "lost", "prospect")
@@ -78,7 +83,35 @@ class Report:
         """A line of the result."""
         self._console.print(line, soft_wrap=True)
 
-    def population(self, population: Population, fed: Fed, model: str) -> None:
+    def fit(self, answer: dict[str, Any], settings: Settings, seconds: float) -> None:
+        """The comparison of models, and how soon the worker used the chosen one."""
+        self.say("[bold]ltv fit[/]")
+        for line in text_lines(answer, settings):
+            self._console.print("  " + line, markup=False, soft_wrap=True)
+        buying = ", ".join(f"{name} {getattr(CDNOW, name)}" for name in OF_KIND[CDNOW.kind])
+        spend = ", ".join(f"{name} {getattr(CDNOW, name)}" for name in OF_SPEND)
+        self.say(f"  Published for these very days: {NAMES[CDNOW.kind]} {buying}; {spend}.")
+        self.say(
+            f"  {seconds:.1f} s later the worker, which was not restarted, had every customer"
+            " scored by it."
+        )
+        self._answer |= {"fit": answer, "model": answer["model"]["id"]}
+
+    def validation(self, answer: dict[str, Any]) -> None:
+        """What was expected of the hold-out, and what came."""
+        title = (
+            f"ltv validate: fitted up to {answer['cut']}, graded on the {answer['horizon_days']}"
+            " days after it"
+        )
+        table = _table(title, "", *SHORT_COLUMNS)
+        for row in short_comparison(answer):
+            table.add_row(*row)
+        self._print(table)
+        self._answer["validation"] = answer
+        # The worker's own grades of the same purchases, each scored an instant before it came,
+        # belong here once the worker publishes them.
+
+    def population(self, population: Population, fed: Fed) -> None:
         """Throughput, revenue, tiers, cohorts, the best and the ones at risk."""
         rate = fed.purchases / fed.seconds
         self.say()
@@ -88,7 +121,6 @@ class Report:
         )
         total = amount(population.revenue_minor, population.currency)
         self.say(f"Total revenue, added up from Redis: [bold]{total}[/]")
-        self.say(f"Scores by {model}")
         self._print(_tiers(population))
         self._print(_cohorts(population))
         self._print(_people("The best customers", population.best(), population.currency))
@@ -99,7 +131,6 @@ class Report:
             "revenue_minor": population.revenue_minor,
             "seconds": round(fed.seconds, 3),
             "records_per_second": round(rate),
-            "model": model,
             "best": [{"customer": name, **one} for name, one in population.best()],
             "at_risk": [{"customer": name, **one} for name, one in population.at_risk()],
         }

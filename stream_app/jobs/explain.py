@@ -25,6 +25,7 @@ from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.statistics import statistics
 from stream_app.errors import Fault, NotFound
 from stream_app.jobs.changelog_reader import Version, partition_counts, read_customer
+from stream_app.jobs.explain_lineage import Origin, origin_lines, read_origin
 from stream_app.jobs.progress import Progress
 from stream_app.jobs.show import read
 from stream_app.jobs.verification.printing import amount
@@ -50,6 +51,8 @@ class Explanation:
     customer: Customer
     shown: ScoreHash
     parameters: ModelParameters | None
+    origin: Origin | None
+    """Where the model came from; None where there is no model."""
     lines: list[Explained]
 
     def differs(self, line: Explained) -> bool:
@@ -77,6 +80,7 @@ async def explained(settings: Settings, customer_id: str) -> Explanation:
     """
     shown = await asyncio.to_thread(read, settings, customer_id)
     parameters = await asyncio.to_thread(_parameters, settings, shown.model)
+    origin = None if parameters is None else await read_origin(settings, parameters)
     version = await _version(settings, customer_id, shown.pos or 0)
     customer = decode(version.body)
     calendar = Calendar(settings.time_zone)
@@ -90,7 +94,18 @@ async def explained(settings: Settings, customer_id: str) -> Explanation:
         basis_reason=shown.basis_reason,
         settings=score_settings(settings),
     )
-    return Explanation(customer_id, customer, shown, parameters, lines)
+    lines += _of_all(shown)
+    return Explanation(customer_id, customer, shown, parameters, origin, lines)
+
+
+def _of_all(shown: ScoreHash) -> list[Explained]:
+    """Numbers that one customer's facts do not tell; they are shown as they are."""
+    fields = (("rfm", shown.rfm), ("value_rank", shown.value_rank))
+    return [
+        Explained(name, value, "depends on all customers", "", {})
+        for name, value in fields
+        if value is not None
+    ]
 
 
 def _parameters(settings: Settings, model_id: str | None) -> ModelParameters | None:
@@ -145,7 +160,8 @@ def as_object(found: Explanation) -> dict[str, Any]:
         "equal": not any(map(found.differs, found.lines)),
         "as_of": found.shown.as_of,
         "pos": found.shown.pos,
-        "model": asdict(found.parameters) if found.parameters else None,
+        "model": _model(found),
+        "lineage_missing": found.origin.why_not if found.origin else None,
         "basis_reason": found.shown.basis_reason,
         "days": [
             {"day": date_text(day), "orders": orders, "gross": gross, "refunds": refunds}
@@ -156,6 +172,12 @@ def as_object(found: Explanation) -> dict[str, Any]:
         "unconverted": customer.unconverted,
         "lines": [_line(line, found) for line in found.lines],
     }
+
+
+def _model(found: Explanation) -> dict[str, Any] | None:
+    if found.parameters is None or found.origin is None:
+        return None
+    return {**asdict(found.parameters), "lineage": found.origin.lineage}
 
 
 def _line(line: Explained, found: Explanation) -> dict[str, Any]:
@@ -173,7 +195,11 @@ def _print(found: Explanation, settings: Settings) -> None:
     as_of = datetime.fromtimestamp(found.shown.as_of or 0, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     click.secho(ascii(found.customer_id)[1:-1], bold=True, nl=False)
     click.echo(f" as of {as_of}, from changelog offset {found.shown.pos}")
-    click.echo(f"by {_basis(found)}\n")
+    click.echo(f"by {_basis(found)}")
+    if found.origin is not None and found.parameters is not None:
+        for told in origin_lines(found.origin, found.parameters.fitted_at):
+            click.secho(f"  {told}", dim=True)
+    click.echo()
     _print_state(found.customer, settings.currency)
     click.echo()
     wide = max(len(line.field) for line in found.lines)

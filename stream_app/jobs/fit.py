@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final
 
 from stream_app import __version__
 from stream_app.core.calendar import Calendar, date_text
-from stream_app.core.models.enough import Enough
 from stream_app.core.models.fitted import Fitted, fit, inputs
 from stream_app.core.models.parameters import Kind, ModelParameters
 from stream_app.core.models.statistics import Statistics
 from stream_app.core.models.validation import Validation, validate
 from stream_app.jobs.fit_report import as_object, print_fit
-from stream_app.jobs.models_topic import append_entries, challenge, check_topic, read_models
-from stream_app.jobs.population_reader import Known, read_population
+from stream_app.jobs.models_topic import (
+    append_entries,
+    append_model,
+    challenge,
+    check_topic,
+    read_models,
+)
+from stream_app.jobs.population_reader import Known, least_data, read_population
 from stream_app.settings import Settings
 from stream_app.wire.models import parameters_to_json
 
@@ -59,61 +64,58 @@ def run(
     settings: Settings, *, kind: Kind | None, challenger: bool, dry_run: bool, as_json: bool
 ) -> int:
     """Fit, print, publish; 0 also where there was nothing to publish."""
-    found, read_seconds = asyncio.run(
-        _fit_and_publish(settings, kind, challenger=challenger, dry_run=dry_run)
-    )
-    published = found.parameters is not None and not dry_run
-    answer = as_object(found, settings, published=published, read_seconds=read_seconds)
+    answer = fit_and_publish(settings, kind, challenger=challenger, dry_run=dry_run)
     print_fit(answer, settings, as_json=as_json)
     return 0
 
 
-async def _fit_and_publish(
-    settings: Settings, kind: Kind | None, *, challenger: bool, dry_run: bool
-) -> tuple[Fit, float]:
+def fit_and_publish(
+    settings: Settings, kind: Kind | None, *, challenger: bool = False, dry_run: bool = False
+) -> dict[str, Any]:
+    """Read the state, fit, publish; what came of it, as `ltv fit --json` tells it."""
     began = time.monotonic()
-    await check_topic(settings)  # rather before the work than after it
-    known = await read_population(settings)
+    known = asyncio.run(_read(settings))
     read_seconds = time.monotonic() - began
-    models = await read_models(settings)
-    taken = {stored.id for stored in models}
-    found = fit_population(settings, known, kind, now=time.time(), taken=taken)
+    found = fit_population(settings, known, kind, now=time.time())
     if found.parameters is not None and challenger:
         found = replace(found, parameters=replace(found.parameters, role="challenger"))
+    published = found.parameters is not None and not dry_run
     if found.parameters is not None and not dry_run:
-        key, value = found.parameters.id.encode(), parameters_to_json(found.parameters)
-        entries = challenge(key, value, models) if challenger else [(key, value)]
-        await append_entries(settings, entries)
-    return found, read_seconds
+        asyncio.run(_publish(settings, found.parameters, challenger=challenger))
+    return as_object(found, settings, published=published, read_seconds=read_seconds)
 
 
-def fit_population(
-    settings: Settings,
-    known: Known,
-    kind: Kind | None,
-    *,
-    now: float,
-    taken: Collection[str] = (),
-) -> Fit:
-    """Fit to what is known; `kind` None: MBG/NBD, or the likeliest where that has no fit.
+async def _publish(settings: Settings, parameters: ModelParameters, *, challenger: bool) -> None:
+    value = parameters_to_json(parameters)
+    if not challenger:
+        await append_model(settings, parameters.id, value)
+        return
+    models = await read_models(settings)
+    await append_entries(settings, challenge(parameters.id.encode(), value, models))
 
-    `taken` are ids that other models have.
-    """
+
+async def _read(settings: Settings) -> Known:
+    await check_topic(settings)  # rather before the work than after it
+    return await read_population(settings)
+
+
+def fit_population(settings: Settings, known: Known, kind: Kind | None, *, now: float) -> Fit:
+    """Fit to what is known; `kind` None: MBG/NBD, or the likeliest where that has no fit."""
     began = time.monotonic()
     as_of = known.as_of_seconds(settings, now)
     as_of_day = Calendar(settings.time_zone).day_of(as_of * 1_000_000)
     statistics = known.histories.statistics(as_of_day)
     fitted, hold_out, chosen, parameters = None, None, None, None
-    reason = Enough().why_not(statistics, as_of_day)
+    reason = least_data(settings).why_not(statistics, as_of_day)
     if reason is None:
         seen = inputs(statistics, as_of_day, settings.currency)
         fitted = fit(seen)
         hold_out = _held_out(settings, known, as_of_day, int(seen.buyers.first_day.min()))
         chosen = kind or fitted.best()
-        reason = "no model could be fitted" if chosen is None else fitted.problem(chosen)
+        reason = fitted.problem(chosen or "mbg")
     if chosen is not None and fitted is not None and reason is None:
         lineage = _lineage(settings, known, fitted, as_of, statistics, hold_out)
-        parameters = _parameters(settings, fitted, chosen, now, taken, lineage)
+        parameters = _parameters(settings, fitted, chosen, now, lineage)
         reason = parameters.problem()
     return Fit(
         as_of=as_of,
@@ -134,29 +136,20 @@ def _held_out(
     settings: Settings, known: Known, as_of_day: int, first_day: int
 ) -> Validation | None:
     """Grades on the last days, by fits to those before; None where these are not enough."""
-    cut_day = as_of_day - min(HOLD_OUT_DAYS, (as_of_day - first_day) // 2)
+    days = min(HOLD_OUT_DAYS, (as_of_day - first_day) // 2)
+    cut_day = as_of_day - days
     some = known.histories.thinned(HOLD_OUT_CUSTOMERS)
-    if Enough().why_not(some.statistics(cut_day), cut_day) is not None:
+    if not days or least_data(settings).why_not(some.statistics(cut_day), cut_day) is not None:
         return None
     return validate(some, cut_day, as_of_day, settings.currency)
 
 
 def _parameters(
-    settings: Settings,
-    fitted: Fitted,
-    kind: Kind,
-    now: float,
-    taken: Collection[str],
-    lineage: dict[str, Any],
+    settings: Settings, fitted: Fitted, kind: Kind, now: float, lineage: dict[str, Any]
 ) -> ModelParameters:
     numbers: dict[str, Any] = {**fitted.buying[kind].parameters, **fitted.spend.parameters}
-    name = f"{kind}-{datetime.fromtimestamp(now, UTC).strftime('%Y%m%dT%H%M%SZ')}"
-    model_id, again = name, 1
-    while model_id in taken:
-        again += 1
-        model_id = f"{name}-{again}"
-    return ModelParameters(
-        id=model_id,
+    parameters = ModelParameters(
+        id="",
         kind=kind,
         currency=settings.currency,
         time_zone=settings.time_zone,
@@ -165,6 +158,10 @@ def _parameters(
         lineage=lineage,
         **numbers,
     )
+    # Two fits within one second have names of their own unless they are one and the same.
+    content = sha256(parameters_to_json(parameters)).hexdigest()[:6]
+    when = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return replace(parameters, id=f"{kind}-{when}-{content}")
 
 
 def _lineage(
@@ -194,6 +191,8 @@ def _lineage(
         "net_ratio": fitted.net_ratio,
         "correlation": {**asdict(fitted.correlation), "warning": fitted.correlation.warning},
     }
+    if fitted.spend.note is not None:
+        lineage["spend"] = fitted.spend.note
     if hold_out is not None:
         lineage["hold_out"] = {
             "cut": date_text(hold_out.cut_day),

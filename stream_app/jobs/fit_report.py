@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from stream_app.jobs.fit import Fit
 
 NAMES = {"mbg": "MBG/NBD", "bg": "BG/NBD", "pareto": "Pareto/NBD"}
+LABELS = NAMES | {"formula": "the formula", "past-revenue": "past revenue"}
+"""Also of the baselines."""
 
 
 def as_object(
@@ -64,6 +66,7 @@ def _fitted(fitted: Fitted) -> dict[str, Any]:
         "log_likelihood": None if fitted.spend.model is None else fitted.spend.log_likelihood,
         "buyers": fitted.spend.buyers,
         "problem": fitted.spend.problem,
+        "note": fitted.spend.note,
     }
     correlated = {**asdict(fitted.correlation), "warning": fitted.correlation.warning}
     return {
@@ -90,28 +93,32 @@ def print_fit(answer: dict[str, Any], settings: Settings, *, as_json: bool) -> N
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
     else:
-        for line in _lines(answer, settings):
-            click.echo(line)
+        click.echo("\n".join(text_lines(answer, settings)))
+    print_warning(answer)
+
+
+def print_warning(answer: dict[str, Any]) -> None:
+    """What is doubtful about the fit, to standard error."""
     warning = answer.get("correlation", {}).get("warning")
     if warning:
         click.echo(f"ltv: {warning}", err=True)
 
 
-def _lines(answer: dict[str, Any], settings: Settings) -> list[str]:
+def text_lines(answer: dict[str, Any], settings: Settings) -> list[str]:
+    """For people: who was there, every model beside its likelihood, and what came of it."""
     lines = [
         f"{answer['customers']:,} customers, {answer['buyers']:,} bought by"
         f" {answer['as_of_day']}, {answer['repeat_buyers']:,} of them on more than one day"
     ]
     if answer["fits"]:
         lines += ["", *_table(answer), *_spend(answer, settings)]
-    lines += ["", _verdict(answer)]
-    return lines
+    return [*lines, "", verdict(answer)]
 
 
 def _table(answer: dict[str, Any]) -> list[str]:
     held = answer.get("hold_out", {})
     title = f"hold-out MAE ({held['cut']} to {held['end']})" if held else "no hold-out: too short"
-    lines = [f"{'':12}{'log-likelihood':>18}  {'parameters (weeks)':48}{title}"]
+    lines = [f"{'':12}{'log-likelihood':>18}  {'parameters (weeks)':52}{title}"]
     for kind, one in answer["fits"].items():
         if one["problem"]:
             lines.append(f"{NAMES[kind]:12}{'none':>18}  {one['problem']}")
@@ -120,7 +127,7 @@ def _table(answer: dict[str, Any]) -> list[str]:
         shown = "  ".join(f"{name} {one[name]:.6g}" for name in names if name in one)
         grade = held.get("grades", {}).get(kind, {}).get("mae")
         error = "" if grade is None else f"{grade:.5f}"
-        lines.append(f"{NAMES[kind]:12}{one['log_likelihood']:18,.4f}  {shown:48}{error}")
+        lines.append(f"{NAMES[kind]:12}{one['log_likelihood']:18,.4f}  {shown:52}{error}")
     return lines
 
 
@@ -134,6 +141,8 @@ def _spend(answer: dict[str, Any], settings: Settings) -> list[str]:
             f"{'Gamma-Gamma':12}{spend['log_likelihood']:18,.4f}  {shown}"
             f" ({settings.currency}, {spend['buyers']:,} repeat buyers)"
         ]
+        if spend["note"]:
+            lines.append(spend["note"])
     if related["pearson"] is not None:
         lines.append(
             f"frequency and spend: Pearson {related['pearson']:+.4f},"
@@ -142,7 +151,8 @@ def _spend(answer: dict[str, Any], settings: Settings) -> list[str]:
     return [*lines, f"net of gross after refunds: {answer['net_ratio']:.4f}"]
 
 
-def _verdict(answer: dict[str, Any]) -> str:
+def verdict(answer: dict[str, Any]) -> str:
+    """What was published, or why nothing was, as one sentence."""
     if answer["reason"] is not None:
         return f"Nothing is published: {answer['reason']}."
     name, topic = answer["model"]["id"], repr(answer["topic"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from stream_app.core.calendar import Calendar
+from stream_app.core.models.enough import Enough
 from stream_app.core.models.histories import Histories, histories, joined
 from stream_app.errors import NotFound, SourceMismatch
 from stream_app.jobs.changelog_reader import ChangelogView, partition_counts, read_on
@@ -75,6 +76,16 @@ async def read_population(settings: Settings) -> Known:
         )
     latest = max(watermark.max_at_us for watermark in watermarks.values())
     return Known(joined(parts), latest, _offsets(watermarks))
+
+
+def least_data(settings: Settings) -> Enough:
+    """What there must be of customers before a model is fitted to them."""
+    return Enough(
+        buyers=settings.fit_buyers,
+        repeat_buyers=settings.fit_repeat_buyers,
+        history_days=settings.fit_history_days,
+        silence_days=settings.fit_silence_days,
+    )
 
 
 def _offsets(watermarks: Mapping[int, Watermark]) -> dict[str, dict[str, int]]:

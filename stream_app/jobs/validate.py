@@ -17,17 +17,16 @@ import click
 import orjson
 
 from stream_app.core.calendar import date_text, day_from_text
-from stream_app.core.models.enough import Enough
 from stream_app.core.models.hold_out import by_frequency as means_by_frequency
 from stream_app.core.models.hold_out import customers_by_frequency
 from stream_app.core.models.validation import Validation, validate
 from stream_app.errors import UsageError
-from stream_app.jobs.fit_report import NAMES, grade_cells
-from stream_app.jobs.population_reader import Known, read_population
-from stream_app.jobs.validation_page import page
+from stream_app.jobs.fit_report import LABELS, NAMES, grade_cells
+from stream_app.jobs.population_reader import Known, least_data, read_population
 from stream_app.settings import Settings
 
 COLUMNS = ("purchases", "MAE", "RMSE", "AUC", "revenue", "MAE", "RMSE", "top 20 %")
+SHORT_COLUMNS = ("purchase days", "MAE", "RMSE", "AUC", "revenue", "top 20 % hold")
 
 
 def run(settings: Settings, cut: date, *, as_json: bool, html: Path | None = None) -> int:
@@ -40,7 +39,9 @@ def run(settings: Settings, cut: date, *, as_json: bool, html: Path | None = Non
     found, reason = split_and_grade(settings, known, cut_day, end_day)
     answer = as_object(settings, cut_day, end_day, found, reason)
     if html is not None and found is not None:
-        html.write_text(page(answer, _grades(answer)), encoding="utf-8")
+        from stream_app.jobs.validation_page import page  # plotly, which most runs never need
+
+        html.write_text(page(answer, comparison(answer)), encoding="utf-8")
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
     else:
@@ -58,7 +59,7 @@ def split_and_grade(
             f"--cut {date_text(cut_day)} leaves no day to grade on: the data, as of LTV_AS_OF, end"
             f" with {date_text(end_day)}."
         )
-    reason = Enough().why_not(known.histories.statistics(cut_day), cut_day)
+    reason = least_data(settings).why_not(known.histories.statistics(cut_day), cut_day)
     if reason is not None:
         return None, reason
     return validate(known.histories, cut_day, end_day, settings.currency), None
@@ -89,6 +90,7 @@ def as_object(
             "customers_by_frequency": customers_by_frequency(actual.x),
             "by_frequency": means_by_frequency(actual.x, actual.purchase_days),
             "perfect_top_capture": found.perfect_capture,
+            "perfect_by_decile": found.perfect_by_decile,
         },
         "models": {name: asdict(grade) for name, grade in found.grades.items()},
         "parameters": {kind: one.parameters for kind, one in fitted.buying.items()}
@@ -109,7 +111,7 @@ def lines(answer: dict[str, Any], currency: str) -> list[str]:
         f"actual: {actual['purchases']:,.0f} purchase days of {actual['buyers']:,} customers,"
         f" {actual['revenue']:,.2f} {currency}",
         "",
-        *(_row(name, cells) for name, *cells in _grades(answer)),
+        *(_row(name, cells) for name, *cells in comparison(answer)),
     ]
     perfect = actual["perfect_top_capture"]
     if perfect is not None:
@@ -126,12 +128,37 @@ def lines(answer: dict[str, Any], currency: str) -> list[str]:
     return told
 
 
-def _grades(answer: dict[str, Any]) -> list[list[str]]:
+def comparison(answer: dict[str, Any]) -> list[list[str]]:
     """The comparison as a table, its header first."""
     rows = [["", *COLUMNS]]
     for name, grade in answer["models"].items():
         rows.append([NAMES.get(name, name), *grade_cells(grade)])
     return rows
+
+
+def short_comparison(answer: dict[str, Any]) -> list[list[str]]:
+    """What came, and each model and baseline beside it, in a few columns (SHORT_COLUMNS)."""
+    forms = {"mae": ".4f", "rmse": ".4f", "auc": ".4f", "revenue": ",.0f"}
+    actual = answer["actual"]
+    came, revenue = f"{actual['purchases']:,.0f}", f"{actual['revenue']:,.0f}"
+    rows = [["what came", came, "", "", "", revenue, _percent(actual["perfect_top_capture"])]]
+    for name, grade in answer["models"].items():
+        cells = [_form(grade["purchases"], ",.2f")]
+        cells += (_form(grade[figure], form) for figure, form in forms.items())
+        rows.append([LABELS[name], *cells, _percent(grade["top_capture"])])
+    return rows
+
+
+def _form(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _percent(share: float | None) -> str:
+    """
+    >>> _percent(0.6687), _percent(None)
+    ('66.9 %', '')
+    """
+    return "" if share is None else f"{100 * share:.1f} %"
 
 
 def _row(name: str, cells: Any) -> str:

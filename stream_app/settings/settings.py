@@ -20,6 +20,7 @@ _topics = partial(setting, group="topics")
 _state = partial(setting, group="state (another value needs a new build)")
 _input = partial(setting, group="input")
 _scores = partial(setting, group="scores")
+_fitting = partial(setting, group="fitting")
 _worker = partial(setting, group="worker")
 _watch = partial(setting, group="watching")
 
@@ -124,6 +125,19 @@ class Settings:
         unit="days")
     data_from: str = _scores(
         "LTV_DATA_FROM", kinds.day(), "", "first day that the data cover wholly, for reports")
+
+    fit_buyers: int = _fitting(
+        "LTV_FIT_BUYERS", kinds.integer(0, 10**9), 100,
+        "fewest customers who have bought that a model is fitted to", unit="customers")
+    fit_repeat_buyers: int = _fitting(
+        "LTV_FIT_REPEAT_BUYERS", kinds.integer(0, 10**9), 30,
+        "fewest of them who came back on a second day", unit="customers")
+    fit_history_days: int = _fitting(
+        "LTV_FIT_HISTORY_DAYS", kinds.integer(0, 36_600), 90,
+        "shortest time from the first purchase to as_of", unit="days")
+    fit_silence_days: int = _fitting(
+        "LTV_FIT_SILENCE_DAYS", kinds.integer(1, 36_600), 60,
+        "days before as_of in which somebody must have bought", unit="days")
 
     slice_records: int = _worker(
         "LTV_SLICE_RECORDS", kinds.integer(1, 100_000), 1000,

@@ -27,8 +27,8 @@ from stream_app.wire.models import decode_model
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 5.0
-"""How often the topic is looked at; a new model is in use well within a minute."""
+LOOK_SECONDS = 1.0
+"""How often the topic is looked at: one request for its end, while nothing comes."""
 
 NO_MODEL = "no model has been fitted yet"
 
@@ -91,6 +91,8 @@ class ModelSource:
 
     async def _look(self) -> None:
         end = (await self._reader.ends([self._partition]))[self._partition]
+        if end == self._position:
+            return
         start = max(self._position, (await self._reader.starts([self._partition]))[self._partition])
         records = await self._reader.read_range(self._partition, start, end)
         self._position = end

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from stream_app.core.calendar import DAY_SECONDS, Calendar
 from stream_app.core.models.day_starts import ABSENT
-from stream_app.core.models.parameters import ModelParameters
+from stream_app.core.models.parameters import KINDS, OF_KIND, Kind, ModelParameters
 from stream_app.core.models.published import CDNOW
 from stream_app.core.segments import AT_RISK, LOST, NEW
 from tests.core.scoring import BG, DAY, PARETO, customer, scored
@@ -43,6 +45,44 @@ def test_nothing_rises_through_silence(
     assert after.ltv_minor <= before.ltv_minor
     if before.tier != NEW:
         assert after.tier >= before.tier
+
+
+own = st.floats(0.05, 50)
+spending = st.tuples(st.floats(0.1, 1e4), st.floats(1.01, 1e4), st.floats(0.01, 1e6))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    st.tuples(own, own, own, own),
+    spending,
+    st.floats(0, 1),
+    histories,
+    st.lists(st.integers(0, 2000), min_size=2, max_size=8, unique=True),
+)
+def test_under_any_one_parameter_set_no_published_number_rises_through_silence(
+    kind: Kind,
+    buying: tuple[float, float, float, float],
+    spent: tuple[float, float, float],
+    net_ratio: float,
+    history: list[tuple[int, int]],
+    silences: list[int],
+) -> None:
+    """To within rounding: a billionth of what it was."""
+    names = (*OF_KIND[kind], "p", "q", "gamma")
+    numbers: dict[str, Any] = dict(zip(names, (*buying, *spent), strict=True))
+    parameters = ModelParameters("any", kind, "USD", "UTC", net_ratio=net_ratio, **numbers)
+    assert parameters.problem() is None
+    bought = customer(*history)
+    days = [max(day for day, _ in history) + silence for silence in sorted(silences)]
+    for before, after in pairwise(scored(bought, days=day, parameters=parameters) for day in days):
+        assert after.p_alive <= before.p_alive
+        assert after.orders_365 <= before.orders_365 * (1 + 1e-9)
+        for name in ("churn_30", "churn_90"):
+            assert getattr(after, name) >= getattr(before, name) - 1e-9
+        rounding = 1e-9 * before.ltv_365_minor
+        for name in ("ltv_365_minor", "ltv_minor"):
+            assert getattr(after, name) <= getattr(before, name) + rounding
+        assert after.tier >= before.tier or before.tier == NEW
 
 
 @MODELS

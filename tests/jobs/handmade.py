@@ -18,6 +18,7 @@ from redis import Redis
 from stream_app.core.calendar import Calendar, tzdata_version
 from stream_app.core.customer import Customer, Outcome
 from stream_app.core.events import Cancellation, Event, Purchase, Refund
+from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.statistics import statistics
 from stream_app.core.score import score
 from stream_app.jobs.verification.rescoring import score_settings
@@ -36,6 +37,7 @@ from stream_app.wire.changelog import (
     encode_watermark,
 )
 from stream_app.wire.events import Decoder
+from stream_app.wire.models import redis_fields
 from stream_app.wire.partitioner import PARTITIONERS
 from stream_app.wire.record import Record
 from stream_app.wire.refusal import Refusal
@@ -171,17 +173,23 @@ class Shop:
         self._advance(record, outcome, money, at_us)
         return outcome == "applied"
 
-    def publish(self, redis: Redis, as_of: int, gen: int = 1) -> None:
-        """Write every customer's hash, by formula, and say which build publishes."""
+    def publish(
+        self, redis: Redis, as_of: int, gen: int = 1, parameters: ModelParameters | None = None
+    ) -> None:
+        """Write every customer's hash, and the model's, and say which build publishes."""
         keys = Keys(self.settings.key_prefix, self.settings.build)
         redis.hset(keys.gen.decode(), mapping={"build": self.settings.build, "gen": gen})
         ids = list(self.customers)
-        for one, row in zip(ids, self._rows(ids, as_of, gen), strict=True):
+        if parameters is not None:
+            redis.hset(keys.model(parameters.id).decode(), items=redis_fields(parameters))
+        for one, row in zip(ids, self._rows(ids, as_of, gen, parameters), strict=True):
             name = keys.customer(one).decode()
             redis.delete(name)
             redis.hset(name, mapping=dict(zip(row[::2], row[1::2], strict=True)))
 
-    def _rows(self, ids: list[bytes], as_of: int, gen: int) -> list[list[str]]:
+    def _rows(
+        self, ids: list[bytes], as_of: int, gen: int, parameters: ModelParameters | None
+    ) -> list[list[str]]:
         customers = [self.customers[one] for one in ids]
         calendar = Calendar(self.settings.time_zone)
         scores = score(
@@ -189,8 +197,8 @@ class Shop:
             as_of_seconds=as_of,
             as_of_day=calendar.day_of(as_of * 1_000_000),
             calendar=calendar,
-            parameters=None,
-            basis_reason="no_model",
+            parameters=parameters,
+            basis_reason=None if parameters else "no_model",
             settings=score_settings(self.settings),
         )
         return redis_rows(customers, scores, gen)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from stream_app.cli.group import outcome
 from stream_app.core.calendar import Calendar, tzdata_version
 from stream_app.core.customer import Customer
 from stream_app.core.events import Purchase
+from stream_app.jobs.fit import fit_population
 from stream_app.jobs.models_topic import append_model
+from stream_app.jobs.population_reader import read_population
 from stream_app.settings import Settings, load
 from stream_app.wire.changelog import (
     WATERMARK_KEY,
@@ -31,6 +35,8 @@ from stream_app.wire.record import Record
 from stream_app.wire.state import STATE_VERSION
 from tests.cdnow_log import CUSTOMERS, ORDERS, cdnow_records
 from tests.jobs.handmade import Shop, environ_of_its_own
+from tests.jobs.test_fit_every import running
+from tests.pages.test_page import Parsed
 
 CALIBRATION = "1997-09-30"
 LAST_DAY = "1998-06-30"
@@ -162,6 +168,35 @@ def test_a_fit_is_published_as_challenger_and_the_next_one_takes_its_place(
     assert _json(environ, "models")["challenger"] == second
 
 
+def test_run_again_and_again_each_run_publishes_a_model_until_told_to_stop(
+    own_models: dict[str, str],
+) -> None:
+    environ = {**own_models, "LTV_AS_OF": CALIBRATION}
+    with running(environ, "--every", "1s", "--json") as process:
+        assert process.stdout is not None
+        told = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert process.returncode == 0
+    names = [run["model"]["id"] for run in told]
+    assert len(set(names)) == 2
+    assert [one["id"] for one in _json(environ, "models")["models"]][:2] == names
+
+
+def test_two_fits_in_one_second_have_ids_of_their_own(cdnow: dict[str, str]) -> None:
+    settings = load({**cdnow, "LTV_AS_OF": CALIBRATION})
+    known = asyncio.run(read_population(settings))
+    later = replace(known, offsets={"purchases": {"0": 1}})
+    first, again, other = (
+        fit_population(settings, each, None, now=1.8e9).parameters for each in (known, known, later)
+    )
+    assert first is not None
+    assert other is not None
+    assert first == again
+    assert first.id.startswith("mbg-20270115T080000Z-")
+    assert first.id != other.id
+
+
 @pytest.mark.parametrize(
     ("as_of", "why"),
     [
@@ -180,6 +215,25 @@ def test_where_there_is_not_enough_nothing_is_published_and_the_reason_is_said(
     assert why in told["reason"]
     assert _json(environ, "models")["models"] == []
     assert why in _run(environ, "fit")[1]
+
+
+def test_what_is_enough_is_a_matter_of_settings(cdnow: dict[str, str]) -> None:
+    """For fit, its hold-out and validate alike; the sample begins on 1997-01-01."""
+    environ = {**cdnow, "LTV_AS_OF": "1997-03-01", "LTV_FIT_HISTORY_DAYS": "59"}
+    told = _json(environ, "fit", "--dry-run")
+    assert told["reason"] is None
+    assert "hold_out" not in told  # its own fit would see 30 days
+    environ["LTV_FIT_HISTORY_DAYS"] = "10"
+    assert "hold_out" in _json(environ, "fit", "--dry-run")
+    for variable, value, why in (
+        ("LTV_FIT_BUYERS", "3000", "3,000 are needed"),
+        ("LTV_FIT_REPEAT_BUYERS", "2000", "2,000 are needed"),
+        ("LTV_FIT_SILENCE_DAYS", "1", "in the 1 day before 1998-12-31"),
+    ):
+        changed = {**cdnow, "LTV_AS_OF": "1998-12-31", variable: value}
+        assert why in _json(changed, "fit")["reason"]
+    changed = {**cdnow, "LTV_FIT_HISTORY_DAYS": "10"}
+    assert _json(changed, "validate", "--cut", "1997-02-01")["reason"] is None
 
 
 def test_people_are_shown_every_model_beside_its_likelihood(own_models: dict[str, str]) -> None:
@@ -209,12 +263,11 @@ def test_the_page_shows_every_model_and_needs_nothing_but_itself(
 ) -> None:
     file = tmp_path / "page.html"
     assert _exit_code(cdnow, "validate", "--cut", CALIBRATION, "--html", str(file)) == 0
-    text = file.read_text(encoding="utf-8")
-    assert text.count("<svg") == 2
-    assert text.count("<polyline") == 5 + 5
-    assert "<td>MBG/NBD</td><td>1,576.73</td>" in text
-    assert "http" not in text
-    assert "src=" not in text
+    shown = Parsed(file.read_text(encoding="utf-8"))
+    assert len(shown.elements["figure"]) == 3
+    assert "1,576.73" in shown.texts["td"]
+    for elements in shown.elements.values():
+        assert not any({"src", "href"} & set(attributes) for attributes in elements)
 
 
 def test_a_cut_without_days_after_it_is_wrong_usage(

@@ -255,18 +255,37 @@ async def test_an_unusable_one_leaves_the_model_in_use(running: Rig) -> None:
 async def test_a_topic_that_can_not_be_read_for_a_while_ends_nothing(
     running: Rig, error: Exception
 ) -> None:
-    starts, failed = running.reader.starts, asyncio.Event()
+    ends, failed = running.reader.ends, asyncio.Event()
 
     async def away(partitions: object) -> dict[object, int]:
         failed.set()
         raise error
 
-    running.reader.starts = away  # type: ignore[method-assign]
+    running.reader.ends = away  # type: ignore[method-assign]
     await asyncio.wait_for(failed.wait(), 5)
-    running.reader.starts = starts  # type: ignore[method-assign]
+    running.reader.ends = ends  # type: ignore[method-assign]
     running.publish(BETTER)
     await until_taken(running, 3)
     assert running.taken[-1] == ("m-2", None)
+
+
+async def test_while_nothing_comes_the_topic_is_asked_for_its_end_and_no_more(
+    running: Rig,
+) -> None:
+    ends, asked = running.reader.ends, asyncio.Event()
+
+    async def counting(partitions: object) -> object:
+        asked.set()
+        return await ends(partitions)  # type: ignore[arg-type]
+
+    async def reading(*_: object) -> object:
+        raise AssertionError("the topic is read")
+
+    running.reader.ends = counting  # type: ignore[method-assign,assignment]
+    running.reader.starts = running.reader.read_range = reading  # type: ignore[method-assign,assignment]
+    for _ in range(2):
+        asked.clear()
+        await asyncio.wait_for(asked.wait(), 5)
 
 
 # -- a file ------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ BOUND: Final = log(LARGEST) - 2.0
 LEVEL: Final = STEEPEST / 1000
 """Slope at which a climb need not go on."""
 NEWTON_STEPS: Final = 12
+ROUNDING: Final = 1e-9
+"""Of a height, relative: its terms may be a million times as large as their sum."""
 NO_CURVATURE: Final = np.zeros((0, 0))
 _STEP: Final = 1e-4
 
@@ -54,14 +56,19 @@ class Top:
     @property
     def reached(self) -> bool:
         """Whether this is a top, and not a slope or the edge of where it was looked for."""
-        return bool(self.slope <= STEEPEST and np.abs(self.at).max() < BOUND)
+        return bool(self.slope <= STEEPEST and not self.at_edge)
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the climb ran into the edge of where it looks."""
+        return bool(np.abs(self.at).max() >= BOUND)
 
     def problem(self, names: Sequence[str]) -> str | None:
         """Why it is no top, in a sentence's part; None where it is."""
         if self.reached:
             return None
-        edge = int(np.abs(self.at).argmax())
-        if np.abs(self.at[edge]) >= BOUND:
+        if self.at_edge:
+            edge = int(np.abs(self.at).argmax())
             way = "grow" if self.at[edge] > 0 else "shrink"
             return f"the likelihood has no maximum: {names[edge]} would {way} without end"
         return f"the likelihood's slope is still {self.slope:.1g} where the search ended"
@@ -121,7 +128,7 @@ def _polished(slopes: Slopes, near: Top) -> Top:
         new_height, new_slope = slopes(nearer)
         # At the top heights differ by rounding alone: there the slope decides.
         flatter = np.abs(new_slope).max() < np.abs(slope).max()
-        if new_height < height - 1e-13 * abs(height) or (new_height <= height and not flatter):
+        if new_height < height - ROUNDING * abs(height) or (new_height <= height and not flatter):
             break
         at, height, slope = nearer, new_height, new_slope
     return Top(at, height, float(np.abs(slope).max()), curvature)

@@ -11,7 +11,7 @@ from stream_app.core.models import formula
 from stream_app.core.models.arrays import Floats
 from stream_app.core.models.fitted import Fitted, Inputs, fit, inputs
 from stream_app.core.models.histories import Histories
-from stream_app.core.models.hold_out import Actual, Grades, grades, top_capture
+from stream_app.core.models.hold_out import Actual, Grades, by_decile, grades, top_capture
 from stream_app.core.models.whole_numbers import divided_half_even
 from stream_app.core.money import EXPONENTS
 
@@ -31,6 +31,8 @@ class Validation:
     """By kind, for those that have a fit, and by baseline."""
     perfect_capture: float | None
     """Revenue share of the top fifth, had it been known which they are."""
+    perfect_by_decile: list[float] | None
+    """The same of each tenth."""
 
 
 def validate(known: Histories, cut_day: int, end_day: int, currency: str) -> Validation:
@@ -53,8 +55,17 @@ def validate(known: Histories, cut_day: int, end_day: int, currency: str) -> Val
             graded[kind] = grades(actual, purchases, _value(purchases, seen, fitted))
     graded["formula"] = grades(actual, *_by_formula(seen, horizon_days, minor))
     graded["past-revenue"] = _by_past_revenue(seen, actual)
-    perfect = top_capture(actual.revenue, actual.revenue)
-    return Validation(cut_day, end_day, seen, actual, fitted, graded, perfect)
+    perfect = actual.revenue, actual.revenue
+    return Validation(
+        cut_day,
+        end_day,
+        seen,
+        actual,
+        fitted,
+        graded,
+        perfect_capture=top_capture(*perfect),
+        perfect_by_decile=by_decile(*perfect),
+    )
 
 
 def _value(purchases: Floats, seen: Inputs, fitted: Fitted) -> Floats | None:

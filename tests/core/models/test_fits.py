@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stream_app.core.models.counts import Population
 from stream_app.core.models.fitting import fit_buying, log_likelihood
-from stream_app.core.models.fitting_spend import correlation, fit_spend
+from stream_app.core.models.fitting_spend import HELD, correlation, fit_spend
+from stream_app.core.models.gamma_gamma import GammaGamma
 from stream_app.core.models.parameters import KINDS, OF_KIND, Kind
 from tests.core.models.cdnow import split
 from tests.core.models.population import drawn
@@ -153,8 +156,7 @@ def test_what_can_not_be_fitted_has_a_reason(
         ([], [], "fewer than two"),
         ([1], [20.0], "fewer than two"),
         ([0, 0], [0.0, 0.0], "fewer than two"),
-        ([1, 2] * 50, [9.99] * 100, "p would grow without end"),
-        ([5] * 100, np.linspace(1, 1.001, 100), "without end"),
+        ([2] * 100, np.random.default_rng(1).pareto(0.5, 100) + 1, "gamma would shrink without"),
     ],
 )
 def test_spend_that_can_not_be_fitted_has_a_reason(x: list[int], m: list[float], why: str) -> None:
@@ -162,3 +164,79 @@ def test_spend_that_can_not_be_fitted_has_a_reason(x: list[int], m: list[float],
     assert found.model is None
     assert found.problem is not None
     assert why in found.problem
+
+
+@pytest.mark.parametrize("price", [0.01, 9.99, 1234.56, 1e9])
+@pytest.mark.parametrize("x", [[1, 2] * 50, [1] * 100, [10_000, 1]])
+def test_with_one_price_everybody_is_expected_to_spend_it_to_the_cent(
+    x: list[int], price: float
+) -> None:
+    found = fit_spend(x, [price] * len(x))
+    assert found.problem is None
+    assert found.note == "p and q are held at 10,000: everybody spends nearly the same"
+    assert found.model is not None
+    spend = found.model.expected_spend([0, *x], [0.0] + [price] * len(x))
+    assert np.round(spend, 2).tolist() == [price] * len(spend)
+    # What one repeat day at twice the price is worth: as much as all that was known before.
+    assert found.model.expected_spend(1, 2 * price) == pytest.approx(1.5 * price)
+
+
+def test_prices_within_a_hair_are_as_one() -> None:
+    found = fit_spend([5] * 100, np.linspace(1, 1.001, 100))
+    assert found.model is not None
+    assert found.model.population_mean() == pytest.approx(1.0005)
+
+
+@pytest.mark.parametrize("repeats", [1, 7])
+def test_customers_who_each_keep_to_a_price_of_their_own_are_expected_to(repeats: int) -> None:
+    chance = np.random.default_rng(2)
+    x, m = chance.integers(1, repeats + 1, 300), chance.choice([9.99, 19.99, 49.99], 300)
+    found = fit_spend(x, m)
+    assert found.note is not None
+    assert found.note.startswith("p is held")
+    assert found.model is not None
+    np.testing.assert_allclose(found.model.expected_spend(x, m), m, rtol=1e-3)
+    assert 9.99 < found.model.population_mean() < 49.99
+
+
+def test_customers_who_do_not_differ_are_all_expected_to_spend_the_mean() -> None:
+    chance = np.random.default_rng(3)
+    x = chance.integers(1, 8, 300)
+    m = np.array([chance.uniform(5, 15, days).mean() for days in x])
+    found = fit_spend(x, m)
+    assert found.note is not None
+    assert found.note.startswith("q is held")
+    assert found.model is not None
+    np.testing.assert_allclose(found.model.expected_spend(x, m), 10, rtol=0.02)
+
+
+def test_what_is_held_is_likelier_than_a_little_less_of_it() -> None:
+    chance = np.random.default_rng(2)
+    x, m = chance.integers(1, 8, 300), chance.choice([9.99, 19.99, 49.99], 300)
+    found = fit_spend(x, m)
+    assert found.model is not None
+    p, q, gamma = found.parameters.values()
+    for other in (GammaGamma(0.9 * p, q, gamma / 0.9), GammaGamma(p, 1.1 * q, gamma)):
+        assert other.log_likelihood(x, m).sum() < found.log_likelihood
+
+
+paid = st.tuples(st.integers(1, 10_000), st.integers(1, 10**9).map(lambda cents: cents / 100))
+
+
+@settings(max_examples=15)
+@given(st.lists(paid, max_size=12), st.sampled_from([0.0, 0.01, 1.0]))
+def test_whatever_was_paid_spend_is_fitted_or_has_a_reason(
+    rows: list[tuple[int, float]], spread: float
+) -> None:
+    """Never a warning, which is an error here; nor a parameter past what is held."""
+    columns = np.array(rows, np.float64).reshape(-1, 2).T
+    x, m = columns[0], np.maximum(columns[1] ** spread, 0.01)
+    found = fit_spend(x, m)
+    if found.model is None:
+        assert found.problem is not None
+        return
+    assert 0 < found.model.p <= HELD[0]
+    assert 1 < found.model.q <= HELD[1]
+    spend = found.model.expected_spend([0, *x], [0.0, *m])
+    assert np.isfinite([found.log_likelihood, *spend]).all()
+    assert (spend > 0).all()

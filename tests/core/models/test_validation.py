@@ -13,12 +13,20 @@ from stream_app.core.events import Purchase, Refund
 from stream_app.core.models.enough import Enough
 from stream_app.core.models.fitted import fit, inputs, net_ratio
 from stream_app.core.models.histories import Histories, histories
-from stream_app.core.models.hold_out import auc, by_decile, customers_by_frequency, top_capture
+from stream_app.core.models.hold_out import (
+    auc,
+    by_decile,
+    by_frequency,
+    customers_by_frequency,
+    top_capture,
+)
+from stream_app.core.models.parameters import Kind
 from stream_app.core.models.statistics import statistics
 from stream_app.core.models.validation import Validation, validate
 from stream_app.dev.cache import cache_directory
 from stream_app.dev.cdnow import cdnow_sample, read_sample
 
+USUAL = Enough(buyers=100, repeat_buyers=30, history_days=90, silence_days=60)
 CUT, END = day_from_text("1997-09-30"), day_from_text("1998-06-30")
 
 
@@ -79,9 +87,31 @@ def test_baselines_of_the_sample() -> None:
     assert formula / 70_976.39 == pytest.approx(1.82, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("kind", "by_chance_to_buy", "mean_p_alive"),
+    [("bg", 0.7569, 0.8134), ("mbg", 0.7601, 0.4487), ("pareto", None, 0.4463)],
+)
+def test_ranked_by_the_chance_to_buy_and_how_alive_they_are_thought_to_be(
+    kind: Kind, by_chance_to_buy: float | None, mean_p_alive: float
+) -> None:
+    found = graded()
+    model = found.fitted.buying[kind].model
+    assert model is not None
+    assert model.p_alive(*found.seen.weeks).mean() == pytest.approx(mean_p_alive, abs=5e-5)
+    if by_chance_to_buy is not None:
+        chance = model.p_buy(39, *found.seen.weeks)
+        bought = found.actual.purchase_days > 0
+        assert auc(chance, bought) == pytest.approx(by_chance_to_buy, abs=5e-5)
+
+
 def test_calibration_by_frequency_is_the_published_one() -> None:
     published = [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570]
     assert graded().grades["bg"].by_frequency == pytest.approx(published, abs=3e-4)
+    published = [0.138, 0.600, 1.196, 1.714, 2.399, 2.907, 3.819, 6.403]
+    assert graded().grades["pareto"].by_frequency == pytest.approx(published, abs=1e-3)
+    came = by_frequency(graded().actual.x, graded().actual.purchase_days)
+    actual = [0.2367, 0.6970, 1.3925, 1.5600, 2.5323, 2.9474, 3.8621, 6.3594]
+    assert came == pytest.approx(actual, abs=5e-5)
 
 
 def test_a_fit_as_of_a_day_sees_nothing_of_what_came_later() -> None:
@@ -137,5 +167,15 @@ def _shop(buyers: int, repeated: int, first: int, last: int) -> Histories:
     ],
 )
 def test_the_condition_that_fails_is_said(shop: Histories, as_of: int, why: str | None) -> None:
-    found = Enough().why_not(shop.statistics(as_of), as_of)
+    found = USUAL.why_not(shop.statistics(as_of), as_of)
     assert found is None if why is None else found is not None and why in found
+
+
+def test_where_nothing_is_asked_for_somebody_must_have_bought_all_the_same() -> None:
+    found = Enough(buyers=0, repeat_buyers=0, history_days=0, silence_days=1)
+    shop = _shop(1, 0, 20_000, 20_000)
+    assert found.why_not(shop.statistics(20_000), 20_000) is None
+    assert found.why_not(shop.statistics(20_001), 20_001) == (
+        "nobody has bought in the 1 day before 2024-10-05; the last purchase was on 2024-10-04"
+    )
+    assert found.why_not(shop.statistics(19_999), 19_999) == "nobody has bought by 2024-10-03"
