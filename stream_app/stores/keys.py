@@ -3,7 +3,7 @@
 | key                     | type | written by                 | holds                              |
 |-------------------------|------|----------------------------|------------------------------------|
 | `ltv:{<customer id>}`   | hash | publisher, under guard     | one customer's scores              |
-| `ltv:gen`               | hash | first worker, cut-over     | `build` that publishes, its `gen`  |
+| `ltv:gen`               | hash | first worker, cut-over     | `publication.Publication`          |
 | `ltv:epoch:<build>`     | hash | publisher, opening         | partition -> epoch of its owner    |
 | `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published` |
 | `ltv:model:<id>`        | hash | publisher                  | parameters of a model              |
@@ -15,6 +15,12 @@ the cluster hash tag. Nothing else is touched, and nothing is looked for by SCAN
 """
 
 from __future__ import annotations
+
+from typing import Final
+
+SUMMARIES: Final = ("population", "segments", "cohorts", "grades", "status")
+"""What is said of partitions as wholes, each in a hash per generation: with its generation it goes
+(`Keys.summary`)."""
 
 
 class Keys:
