@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -107,13 +108,19 @@ class Changelog:
                 waiting.append(await producer.send_batch(batch, topic, partition=number))
         await asyncio.gather(*waiting)
 
+    async def send(self, topic: str, number: int, key: bytes, value: dict[str, Any]) -> int:
+        """Put an event into a source topic; its offset."""
+        return await self._send(topic, number, key, json.dumps(value).encode())
+
     def partition_of(self, customer: bytes) -> int:
         """Where a customer belongs."""
         partitioner = PARTITIONERS[self.settings.partitioner]
         return partitioner(customer, self.settings.partitions) if partitioner else 0
 
     async def _append(self, number: int, key: bytes, value: bytes) -> int:
-        topic = self.settings.changelog_topic
+        return await self._send(self.settings.changelog_topic, number, key, value)
+
+    async def _send(self, topic: str, number: int, key: bytes, value: bytes) -> int:
         sent = await self._producer.send_and_wait(topic, value, key=key, partition=number)
         offset: int = sent.offset
         return offset
