@@ -19,7 +19,7 @@ from tests.generate import Shape, generate
 from tests.ledger import Ledger
 from tests.rig.kafka_admin import make_topics
 from tests.rig.load import Load
-from tests.rig.script import begin, enough, feed, folded, freezes_at, launch, sigcont, start
+from tests.rig.script import begin, enough, feed, folded, freezes_at, sigcont, start
 from tests.rig.stage import Stage, Stages
 from tests.rig.two_builds import FIRST, SECOND, TwoBuilds, one_stage
 from tests.rig.waiting import eventually
@@ -65,17 +65,22 @@ async def test_cut_over_and_back_under_live_traffic_never_mix_two_builds(stages:
 
 
 async def test_what_an_older_build_had_in_its_hands_is_refused(stages: Stages) -> None:
-    """Frozen in the middle of a write, it wakes after the cut-over and writes on."""
+    """Frozen in the middle of a write, it wakes after the cut-over and writes on: customers whom
+    the other build knows, and some whom it doesn't."""
     async with one_stage(stages, publish_batch="5") as stage:
         two = TwoBuilds(stage)
-        zombie = launch("zombie", **FIRST, FAILPOINT="mid_redis_write:60:stop")
+        # A second's changes are one write of a hundred script calls.
+        slowly = {**FIRST, "PUBLISH_INTERVAL": "1", "FAILPOINT": "mid_redis_write:10:stop"}
         with two.readers(WATCHED) as readers:
+            await stage.play([start("zombie", **slowly)], judged=False)
+            await two.send_odd_ones(400)
             await stage.play(
-                [zombie, feed(3_000), freezes_at("mid_redis_write", "zombie")], judged=False
+                [feed(1_000), freezes_at("mid_redis_write", "zombie"), start("two", **SECOND)],
+                judged=False,
             )
-            await stage.play([start("two", **SECOND)], judged=False)
             report = await cut_over(two.settings[1], Order(2, LAGGING))
             assert report.gen == 2
+            assert report.cleared > 0
             await two.settled(2, gen=2)
             woken = stage.workers["zombie"]
             await stage.play([sigcont("zombie"), begin(500, rate=500)], judged=False)

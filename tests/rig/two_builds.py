@@ -133,10 +133,9 @@ class TwoBuilds:
 
     async def send_odd_ones(self, count: int) -> None:
         """Customers whom only build 1 takes (a wrong partition), and whom only build 2 does."""
-        for number in range(count):
-            await self.stage.load.send(
-                [_purchase(f"stray-{number}", ""), _purchase(f"long-{number}", "x" * 4_000)]
-            )
+        odd = [_purchase(f"stray-{number}", "") for number in range(count)]
+        odd += [_purchase(f"long-{number}", "x" * 4_000) for number in range(count)]
+        await self.stage.load.send(odd)
 
     async def customers(self, build: int) -> dict[str, int]:
         """Everybody whom a build knows, with the offset of the newest state."""
