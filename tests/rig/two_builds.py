@@ -102,11 +102,12 @@ class Readers:
             self.backwards.append(f"{customer} went from {newest[customer]} back to {shown}")
         newest[customer] = max(shown, newest.get(customer, shown))
 
-    def values(self, customer: str, name: str) -> dict[int, set[str]]:
-        """By generation every value that one field of a customer was seen to have."""
+    def values(self, name: str) -> dict[int, set[str]]:
+        """By generation every value that one field was seen to have."""
         found: dict[int, set[str]] = {}
-        for one in map(dict, self.seen[customer]):
-            found.setdefault(int(one["gen"]), set()).add(one.get(name, ""))
+        for hashes in self.seen.values():
+            for one in map(dict, hashes):
+                found.setdefault(int(one["gen"]), set()).add(one.get(name, ""))
         return found
 
 
