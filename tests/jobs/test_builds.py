@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +13,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from redis import Redis
 
+from stream_app.cli import ltv
+from stream_app.cli.group import outcome
 from stream_app.core.customer import Customer
 from stream_app.errors import ConfigurationError, Incomplete, NotFound, NotReady
 from stream_app.jobs.builds import readiness
@@ -33,6 +37,8 @@ from tests.jobs.records import purchase
 from tests.rig.waiting import eventually
 
 PARTITIONS = 3
+
+Captured = pytest.CaptureFixture[str]
 
 
 @dataclass
@@ -308,3 +314,38 @@ async def test_a_removal_that_was_interrupted_can_be_given_again(yard: Yard) -> 
         await store.retire(2)
     await delete(yard.settings, await removable(yard.settings, 2))
     assert build.topic not in await topic_counts(yard.settings)
+
+
+def test_the_commands_list_refuse_and_remove(
+    own_environ: Environ, redis: Redis, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """As a person gives them; there is no terminal to ask on."""
+    for name, value in own_environ.items():  # a command reads its settings there
+        monkeypatch.setenv(name, value)
+    settings = load(own_environ)
+
+    async def write() -> None:
+        for build in (1, 2):
+            changelog = await Changelog.open(replace(settings, build=build))
+            await changelog.mark_all()
+            await changelog.close()
+
+    asyncio.run(write())
+    redis.hset(f"{settings.key_prefix}gen", mapping={"build": 1, "gen": 1})
+    assert outcome(ltv, ["builds", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["build"], told["gen"], [one["build"] for one in told["builds"]]) == (1, 1, [1, 2])
+    assert outcome(ltv, ["builds"]) == 0
+    assert "publishes, gen 1: 0 of 3 partitions are there" in capsys.readouterr().out
+    assert outcome(ltv, ["cut-over", "--to", "2"]) == 1
+    assert "No worker of build 2 is alive" in capsys.readouterr().err
+    assert outcome(ltv, ["cut-over", "--to", "2", "--force", "--dry-run"]) == 0
+    said = "Build 2 is ready (0 records behind) and would publish with gen 2. Nothing was changed."
+    assert said in capsys.readouterr().out
+    assert outcome(ltv, ["diff", "--builds", "1,2"]) == 0
+    assert outcome(ltv, ["builds", "delete", "1", "--yes"]) == 1
+    assert outcome(ltv, ["builds", "delete", "2"]) == 2
+    assert "would be deleted for good; say --yes" in capsys.readouterr().err
+    assert outcome(ltv, ["builds", "delete", "2", "--yes"]) == 0
+    assert "Build 2 is gone" in capsys.readouterr().out
+    assert outcome(ltv, ["builds", "delete", "2", "--yes"]) == 1

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
@@ -126,6 +127,10 @@ async def test_tier_flips_and_the_distance_of_ltv_are_of_scores_at_one_instant(p
     assert findings.model is None
     apart = 100 * 2 * abs(other - one) / (one + other) / len(PEOPLE)
     assert findings.ltv_smape == pytest.approx(apart)
+    told = orjson.loads(orjson.dumps(findings.as_json()))
+    assert (told["equal"], told["builds"], told["different"]) == (False, [1, 2], 1)
+    assert told["tier_flips"] == {"active -> lost": 1}
+    assert told["ltv_smape"] == findings.ltv_smape
 
 
 async def test_what_only_one_has_read_yet_is_no_difference(pair: Pair) -> None:
@@ -225,6 +230,19 @@ async def test_builds_of_other_partition_counts_and_topics_are_compared_by_custo
     findings = await diff(pair.settings, (1, 3), settle_seconds=0.2)
     assert (findings.different, findings.wrong, findings.money_delta_minor) == (1, 1, -700)
     await wider.close()
+
+
+async def test_money_of_two_currencies_is_not_compared(own_environ: Environ) -> None:
+    settings = load(own_environ)
+    for build, currency in ((1, "USD"), (2, "EUR")):
+        changelog = await Changelog.open(replace(settings, build=build, currency=currency))
+        await changelog.write(b"c-1", encode(bought("c-1", 500 * build)))
+        await changelog.mark_all()
+        await changelog.close()
+    findings = await diff(settings, (1, 2))
+    assert (findings.different, findings.money_off_minor, findings.ltv_smape) == (1, 0, 0)
+    assert "LTV_CURRENCY 'USD', build 2 with 'EUR'" in findings.notes[0]
+    assert not any(line.startswith(("revenue:", "ltv:")) for line in lines(findings, "USD"))
 
 
 async def test_a_build_that_is_not_there_or_has_no_state_is_one_sentence(pair: Pair) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import Final
+
+from aiokafka import TopicPartition
 
 from stream_app.errors import VerificationFailed
 from stream_app.jobs.builds.digests import Digested, Wanted, compared, digested
@@ -23,6 +24,7 @@ from stream_app.jobs.builds.positions import topics_of
 from stream_app.jobs.builds.printing import print_findings
 from stream_app.jobs.builds.scoring import Scorer, parameters_in_use
 from stream_app.jobs.builds.suspects import Suspects, Views, empty_views, groups, read_suspects
+from stream_app.jobs.changelog_reader import Advance
 from stream_app.jobs.progress import Progress
 from stream_app.jobs.verification.redis_side import chosen
 from stream_app.settings import Settings
@@ -68,101 +70,115 @@ async def diff(
     await log.start()
     try:
         comparison = _Comparison(settings, log, pair, sample, settle_seconds)
-        findings = await comparison.run()
+        await comparison.run()
     finally:
         await log.stop()
-    findings.seconds = time.monotonic() - began
-    return findings
+    comparison.findings.seconds = time.monotonic() - began
+    return comparison.findings
 
 
-@dataclass
 class _Comparison:
-    settings: Settings
-    log: LogReader
-    builds: tuple[Build, Build]
-    sample: int | None
-    settle_seconds: float
-    _wanted: Wanted | None = None
+    """One run: the builds, how to read them, and what was found so far."""
 
-    async def run(self) -> Findings:
-        findings = Findings(self.builds[0].number, self.builds[1].number, sample=self.sample)
-        with Progress("comparing", "records") as progress:
-            one = await digested(self.log, self.builds[0], progress.advance, self._choose)
-            other = await digested(self.log, self.builds[1], progress.advance, self._choose)
-            _demand_state(one, other)
-            _note_settings(one.marks, other.marks, findings)
-            findings.equal_customers, numbers = compared(one, other)
-            scorer = await self._scorer(one, other)
-            findings.as_of, findings.model = scorer.as_of, _name(scorer)
-            if len(numbers):
-                suspects = Suspects(numbers)
-                for parts in groups(one, other):
-                    await self._compare((one, other), parts, suspects, scorer, findings, progress)
-        return findings
+    def __init__(
+        self,
+        settings: Settings,
+        log: LogReader,
+        builds: tuple[Build, Build],
+        sample: int | None,
+        settle_seconds: float,
+    ) -> None:
+        self.findings = Findings(builds[0].number, builds[1].number, sample=sample)
+        self._settings = settings
+        self._log = log
+        self._builds = builds
+        self._settle_seconds = settle_seconds
+        self._wanted: Wanted | None = None
+
+    async def run(self) -> None:
+        """Read both, compare, and look closely at who seems to differ."""
+        total = await self._records()
+        with Progress("reading both builds", "records", total) as progress:
+            one, other = [
+                await digested(self._log, build, progress.advance, self._choose)
+                for build in self._builds
+            ]
+        _demand_state(one, other)
+        _note_settings(one.marks, other.marks, self.findings)
+        self.findings.equal_customers, numbers = compared(one, other)
+        scorer = await self._scorer(one, other)
+        self.findings.as_of, self.findings.model = scorer.as_of, _name(scorer)
+        if not len(numbers):
+            return
+        suspects = Suspects(numbers)
+        with Progress("comparing those who differ", "records", total) as progress:
+            for parts in groups(one, other):
+                pair = await self._states((one, other), parts, suspects, progress.advance)
+                self.findings.compare(*pair, scorer)
+
+    async def _records(self) -> int:
+        """How many records both changelogs have, about."""
+        places = [
+            TopicPartition(build.topic, number)
+            for build in self._builds
+            for number in range(build.partitions)
+        ]
+        starts, ends = await self._log.starts(places), await self._log.ends(places)
+        return sum(ends[place] - starts[place] for place in places)
 
     def _choose(self, customers: int) -> Wanted:
         """The same customers of both builds: chosen by the size of the first."""
         if self._wanted is None:
-            self._wanted = chosen(self.sample, customers)
+            self._wanted = chosen(self.findings.sample, customers)
         return self._wanted
 
     async def _scorer(self, one: Digested, other: Digested) -> Scorer:
-        as_of = self.settings.as_of_seconds
-        if self.settings.as_of_event_time:
+        as_of = self._settings.as_of_seconds
+        if self._settings.as_of_event_time:
             marks = [*one.marks.values(), *other.marks.values()]
             as_of = max(mark.max_at_us for mark in marks) // 1_000_000
         now = int(time.time()) if as_of is None else as_of
-        return Scorer(self.settings, now, await parameters_in_use(self.settings))
+        return Scorer(self._settings, now, await parameters_in_use(self._settings))
 
-    async def _compare(
+    async def _states(
         self,
         sides: tuple[Digested, Digested],
         parts: tuple[list[int], list[int]],
         suspects: Suspects,
-        scorer: Scorer,
-        findings: Findings,
-        progress: Progress,
-    ) -> None:
-        """Compare the suspects of some partitions."""
-        views: list[Views] = []
-        for side, numbers in zip(sides, parts, strict=True):
-            views.append(empty_views(numbers))
-            topic = side.build.topic
-            await read_suspects(self.log, topic, views[-1], suspects, progress.advance)
+        advance: Advance,
+    ) -> tuple[Customers, Customers]:
+        """The suspects of some partitions, as both builds have them at one position."""
+        one, other = (empty_views(numbers) for numbers in parts)
+        for side, views in zip(sides, (one, other), strict=True):
+            await read_suspects(self._log, side.build.topic, views, suspects, advance)
         if self._one_log(*sides):
-            found = await self._at_one_cut(views, suspects, findings, progress)
-        else:
-            topics = [side.build.topic for side in sides]
-            settled, (one, other) = await wait_for_equals(
-                self.log,
-                dict(zip(topics, views, strict=True)),
-                suspects,
-                self.settle_seconds,
-                progress.advance,
-            )
-            findings.equal_customers += settled
-            findings.settled += settled
-            found = one, other
-        findings.compare(*found, scorer)
+            return await self._at_one_cut(one, other, suspects, advance)
+        topics = sides[0].build.topic, sides[1].build.topic
+        settled, pair = await wait_for_equals(
+            self._log, {topics[0]: one, topics[1]: other}, suspects, self._settle_seconds, advance
+        )
+        self.findings.equal_customers += settled
+        self.findings.settled += settled
+        return pair
 
     def _one_log(self, one: Digested, other: Digested) -> bool:
         """Whether both were built from the topics of our settings, so that offsets compare."""
         topics = topics_of(one.marks) | topics_of(other.marks)
         same_counts = one.build.partitions == other.build.partitions
-        return same_counts and topics <= set(self.settings.source_topics)
+        return same_counts and topics <= set(self._settings.source_topics)
 
     async def _at_one_cut(
-        self, views: list[Views], suspects: Suspects, findings: Findings, progress: Progress
+        self, one: Views, other: Views, suspects: Suspects, advance: Advance
     ) -> tuple[Customers, Customers]:
-        one, other = (Side(self.settings, each, _marks(each)) for each in views)
+        sides = Side(self._settings, one, _marks(one)), Side(self._settings, other, _marks(other))
 
-        def advance(records: int) -> None:
-            findings.folded += records
-            progress.advance(records)
+        def advance_folding(records: int) -> None:
+            self.findings.folded += records
+            advance(records)
 
-        topics = self.settings.source_topics
-        await bring_to_one_cut(self.log, topics, one, other, suspects, advance)
-        return one.customers(), other.customers()
+        topics = self._settings.source_topics
+        await bring_to_one_cut(self._log, topics, *sides, suspects, advance_folding)
+        return sides[0].customers(), sides[1].customers()
 
 
 def _marks(views: Views) -> dict[int, Watermark]:
@@ -190,6 +206,8 @@ def _note_settings(
     mine, theirs = next(iter(one.values())), next(iter(other.values()))
     for name, variable in STATE_SETTINGS.items():
         was, now = getattr(mine, name), getattr(theirs, name)
+        if name == "tzdata" and {mine.time_zone, theirs.time_zone} == {"UTC"}:
+            continue  # no rule of tzdata reaches a state in UTC
         if was != now:
             findings.notes.append(
                 f"build {findings.one} was built with {variable} {was!r}, build"

@@ -120,7 +120,8 @@ class Findings:
         if mine.tier != theirs.tier:
             self.tier_flips[f"{mine.tier} -> {theirs.tier}"] += 1
         size = abs(mine.ltv_minor) + abs(theirs.ltv_minor)
-        self._apart += 2 * abs(theirs.ltv_minor - mine.ltv_minor) / size if size else 0.0
+        if self.comparable and size:
+            self._apart += 2 * abs(theirs.ltv_minor - mine.ltv_minor) / size
         self._example("different", key, difference(mine_facts, their_facts, one, other))
 
     def _money(self, delta_minor: int) -> None:
@@ -135,6 +136,7 @@ class Findings:
     def as_json(self) -> dict[str, Any]:
         """One JSON object."""
         answer = {name: value for name, value in asdict(self).items() if name[0] != "_"}
+        answer["tier_flips"] = dict(self.tier_flips)
         builds = [answer.pop("one"), answer.pop("other")]
         return {"equal": self.equal, "builds": builds, "customers": self.customers, **answer}
 

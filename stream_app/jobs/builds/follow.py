@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from stream_app.core.customer import Customer
+from stream_app.jobs.builds.one_cut import Customers
 from stream_app.jobs.builds.suspects import Suspects, Views, read_suspects
 from stream_app.jobs.changelog_reader import Advance
 from stream_app.stores.log_reader import LogReader
@@ -27,7 +27,7 @@ Sides = Mapping[str, Views]
 
 async def wait_for_equals(
     log: LogReader, sides: Sides, suspects: Suspects, seconds: float, advance: Advance
-) -> tuple[int, list[dict[bytes, Customer]]]:
+) -> tuple[int, tuple[Customers, Customers]]:
     """How many suspects became equal, and the newest states of the others, build by build."""
     deadline = time.monotonic() + seconds
     equal: set[bytes] = set()
@@ -36,13 +36,13 @@ async def wait_for_equals(
         open_ones = (one.keys() | other.keys()) - equal
         equal |= {key for key in open_ones if key in one and one[key] == other.get(key)}
         if equal >= open_ones or time.monotonic() >= deadline:
-            return len(equal), [_without(each, equal) for each in (one, other)]
+            return len(equal), (_without(one, equal), _without(other, equal))
         await asyncio.sleep(ROUND_SECONDS)
         for topic, views in sides.items():
             await read_suspects(log, topic, views, suspects, advance)
 
 
-def newest(views: Views) -> dict[bytes, Customer]:
+def newest(views: Views) -> Customers:
     """The newest state of every customer in the views."""
     return {
         key: decode(version.body)
@@ -51,5 +51,5 @@ def newest(views: Views) -> dict[bytes, Customer]:
     }
 
 
-def _without(customers: dict[bytes, Customer], equal: set[bytes]) -> dict[bytes, Customer]:
+def _without(customers: Customers, equal: set[bytes]) -> Customers:
     return {key: customer for key, customer in customers.items() if key not in equal}

@@ -65,4 +65,5 @@ def _worth(findings: Findings, currency: str) -> Iterator[str]:
     yield f"tiers:      {findings.tier_flips.total():,} flip{': ' + flips if flips else ''}"
     at = datetime.fromtimestamp(findings.as_of, UTC).strftime("%Y-%m-%d %H:%MZ")
     by = f"model {findings.model}" if findings.model else "the formula"
-    yield f"ltv:        {findings.ltv_smape:.4g} % apart (SMAPE), by {by} as of {at}"
+    if findings.comparable:
+        yield f"ltv:        {findings.ltv_smape:.4g} % apart (SMAPE), by {by} as of {at}"
