@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -40,6 +40,8 @@ async def test_cut_over_and_back_under_live_traffic_never_mix_two_builds(stages:
             await stage.play(
                 [start("two", **SECOND), begin(1_000_000, rate=300), folded(300)], judged=False
             )
+            apart = await diff(two.settings[1], (1, 2))
+            assert (apart.missing, apart.extra, apart.different) == (5, 5, 0), apart.examples
             forward = await cut_over(two.settings[1], Order(2, LAGGING))
             assert (forward.gen, forward.before, forward.switched) == (2, 1, True)
             await stage.play([folded(300), enough()], judged=False)
@@ -115,13 +117,10 @@ async def test_twelve_partitions_take_over_from_eight(stages: Stages) -> None:
     """The same events in topics of another count: another build, compared and switched to."""
     async with one_stage(stages, partitions="8") as stage, wider(stage, 12) as (second, copy):
         two = TwoBuilds(stage, first={}, second=second)
-
-        async def feed_both(records: int, rate: float = 0.0) -> None:
-            await asyncio.gather(stage.load.feed(records, rate), copy.feed(records, rate))
-
-        await feed_both(2_000)
+        both = stage.load, copy
+        await asyncio.gather(*(load.feed(2_000) for load in both))
         await stage.play([start("one"), start("two", **second)], judged=False)
-        live = asyncio.create_task(feed_both(9_000, rate=300))
+        live = [asyncio.create_task(load.feed(1_000_000, rate=300)) for load in both]
         findings = await diff(two.settings[2], (1, 2))
         assert findings.equal, findings.examples
         with pytest.raises(ConfigurationError, match="say --other-topics"):
@@ -130,13 +129,24 @@ async def test_twelve_partitions_take_over_from_eight(stages: Stages) -> None:
             demands = replace(LAGGING, other_topics=True)
             report = await cut_over(two.settings[2], Order(2, demands))
             assert (report.gen, report.cleared) == (2, 0)
-            await live
+            await all_in_both(both, live)
             shown = await two.settled(2, gen=2)
         assert shown == set(await two.customers(1))
         assert (await diff(two.settings[2], (1, 2))).equal
         assert not readers.backwards
         mixed = await two.mixed(readers, {1: 1, 2: 2})
         assert not mixed, mixed[:3]
+
+
+async def all_in_both(both: tuple[Load, Load], live: Sequence[asyncio.Task[None]]) -> None:
+    """Stop both loads, and let the one that is behind send what the other has sent."""
+    for each in both:
+        each.stopping = True
+    await asyncio.gather(*live)
+    sent = max(each.acknowledged for each in both)
+    for each in both:
+        each.stopping = False
+        await each.feed(sent - each.acknowledged)
 
 
 @asynccontextmanager
