@@ -26,7 +26,7 @@ from stream_app.jobs.builds.readiness import Demands
 from stream_app.jobs.builds.redis_link import publication_store
 from stream_app.jobs.builds.settling import wait_until_published
 from stream_app.settings import Settings, load
-from stream_app.stores.groups import describe_group
+from stream_app.stores.groups import delete_group, describe_group
 from stream_app.stores.log_reader import LogReader
 from stream_app.stores.published import Published, encode
 from stream_app.stores.topics import admin_client
@@ -287,6 +287,16 @@ async def test_a_build_that_is_needed_is_not_removed(yard: Yard) -> None:
     yard.redis.hset(yard.key("gen"), mapping={"build": 3, "gen": 3, "pending": "2:2"})
     with pytest.raises(NotReady, match="has not come to its end"):
         await removable(yard.settings, 2)
+
+
+async def test_a_group_is_deleted_only_when_nobody_is_in_it(yard: Yard) -> None:
+    """Whoever joins between the look and the removal is safe."""
+    group = yard.two.settings.group
+    async with admin_client(yard.settings) as admin:
+        async with member(yard.settings, 2):
+            assert not await delete_group(admin, group)
+        assert await delete_group(admin, group)
+        assert await delete_group(admin, group)
 
 
 async def test_a_retired_build_leaves_nothing_behind(yard: Yard) -> None:
