@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -210,18 +211,7 @@ async def test_builds_of_other_partition_counts_and_topics_are_compared_by_custo
     pair: Pair,
 ) -> None:
     await pair.filled()
-    settings = replace(
-        pair.settings,
-        build=3,
-        partitions=4,
-        topic_purchases=pair.settings.topic_purchases + "-4",
-        topic_signups=pair.settings.topic_signups + "-4",
-        topic_activity=pair.settings.topic_activity + "-4",
-        topic_dead_letters=pair.settings.topic_dead_letters + "-4",
-    )
-    wider = await Changelog.open(settings)
-    await wider.fill((name.encode(), encode(bought(name, 500, 700))) for name in PEOPLE)
-    await wider.mark_all()
+    wider = await wider_build(pair)
     findings = await diff(pair.settings, (1, 3))
     assert findings.equal, list(lines(findings, "USD"))
     assert findings.customers == len(PEOPLE)
@@ -229,6 +219,31 @@ async def test_builds_of_other_partition_counts_and_topics_are_compared_by_custo
     await wider.write(b"c-1", encode(bought("c-1", 500)))
     findings = await diff(pair.settings, (1, 3), settle_seconds=0.2)
     assert (findings.different, findings.wrong, findings.money_delta_minor) == (1, 1, -700)
+    await wider.close()
+
+
+async def test_a_copy_that_lags_for_ever_is_no_difference(pair: Pair) -> None:
+    """Two orders behind at any moment: the two builds never have one state at one time."""
+    await pair.filled()
+    wider = await wider_build(pair)
+
+    begun = asyncio.Event()
+
+    async def traffic() -> None:
+        for orders in range(3, 1000):
+            await pair.one.write(b"c-1", encode(bought("c-1", *([500] * orders))))
+            await wider.write(b"c-1", encode(bought("c-1", *([500] * (orders - 2)))))
+            if orders == 6:
+                begun.set()
+            await asyncio.sleep(0.1)  # the pace of the traffic
+
+    going_on = asyncio.create_task(traffic())
+    await begun.wait()
+    findings = await diff(pair.settings, (1, 3))
+    going_on.cancel()
+    assert findings.equal, list(lines(findings, "USD"))
+    assert findings.settled == 1
+    await asyncio.wait({going_on})
     await wider.close()
 
 
@@ -250,6 +265,18 @@ async def test_a_build_that_is_not_there_or_has_no_state_is_one_sentence(pair: P
         await diff(pair.settings, (1, 7))
     with pytest.raises(VerificationFailed, match="Build 1 has no state in partition 0"):
         await diff(pair.settings, (1, 2))
+
+
+async def wider_build(pair: Pair) -> Changelog:
+    """Build 3, of four partitions, on topics of its own; it knows the same customers."""
+    topics = {
+        f"topic_{role}": getattr(pair.settings, f"topic_{role}") + "-4"
+        for role in ("purchases", "signups", "activity", "dead_letters")
+    }
+    wider = await Changelog.open(replace(pair.settings, build=3, partitions=4, **topics))
+    await wider.fill((name.encode(), encode(bought(name, 500, 700))) for name in PEOPLE)
+    await wider.mark_all()
+    return wider
 
 
 def _apply(customer: Customer, name: str, event: str, cents: int) -> None:

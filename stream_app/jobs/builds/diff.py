@@ -153,9 +153,9 @@ class _Comparison:
             await read_suspects(self._log, side.build.topic, views, suspects, advance)
         if self._one_log(*sides):
             return await self._at_one_cut(one, other, suspects, advance)
-        topics = sides[0].build.topic, sides[1].build.topic
+        read = (sides[0].build.topic, one), (sides[1].build.topic, other)
         settled, pair = await wait_for_equals(
-            self._log, {topics[0]: one, topics[1]: other}, suspects, self._settle_seconds, advance
+            self._log, read, suspects, self._settle_seconds, advance
         )
         self.findings.equal_customers += settled
         self.findings.settled += settled
