@@ -10,6 +10,8 @@ worker goes on. What is raised ends the process, and its type says what a superv
     │   └── SourceMismatch   78   the log is not the one the state was built from: nothing was
     │                             folded; restarting would only refuse again
     ├── NotFound              1   what was asked for is not there
+    ├── NotReady              1   a build is not in a state for what is asked: nothing was changed,
+    │                             later it may be
     ├── VerificationFailed    1   a command that compares found a difference: nothing was changed
     └── Fault                 1   the world failed while we worked: restart me. What was not
         │                         acknowledged is read again, so nothing is lost or counted twice
@@ -55,6 +57,10 @@ class SourceMismatch(ConfigurationError):
 
 class NotFound(LtvError):
     """What was asked for is not there."""
+
+
+class NotReady(LtvError):
+    """A build is not in a state to be switched to, or removed; nothing was changed."""
 
 
 class VerificationFailed(LtvError):

@@ -26,6 +26,10 @@ NAMES: Final = (
     "after_claim",
     "before_reappend",
     "in_revoke",
+    "before_switch",
+    "after_switch",
+    "mid_clear",
+    "before_finish",
 )
 
 _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -20,6 +20,9 @@ COMMANDS = (
     "explain",
     "verify",
     "dlq",
+    "builds",
+    "diff",
+    "cut-over",
     "topics",
     "settings",
 )
@@ -120,6 +123,20 @@ def test_send_needs_either_files_or_a_simulation() -> None:
     done = run("send")
     assert done.returncode == 2
     assert done.stderr.startswith("ltv: Give files to send, or --simulate N")
+
+
+@pytest.mark.parametrize("pair", ["1", "1,1", "0,1", "one,two", "1,2,3"])
+def test_diff_takes_two_builds(pair: str) -> None:
+    done = run("diff", "--builds", pair)
+    assert done.returncode == 2
+    assert "is not two different builds, as in 1,2." in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--to", "2", "--back")])
+def test_a_cut_over_goes_one_way(words: tuple[str, ...]) -> None:
+    done = run("cut-over", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ltv: Say which build is to publish: --to N, or --back")
 
 
 def test_an_interrupt_ends_quietly_with_130() -> None:

@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from stream_app import __version__
-from stream_app.cli import dead_letters, look, modelling, operate, reporting, supply
+from stream_app.cli import cut_over, dead_letters, look, modelling, operate, reporting, supply
 from stream_app.cli.group import Commands, run
 
 
@@ -39,6 +39,9 @@ for _command in (
     modelling.validate,
     modelling.models,
     dead_letters.dlq,
+    cut_over.builds,
+    cut_over.diff,
+    cut_over.cut_over,
 ):
     ltv.add_command(_command)
 

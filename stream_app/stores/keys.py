@@ -3,7 +3,7 @@
 | key                     | type | written by                 | holds                              |
 |-------------------------|------|----------------------------|------------------------------------|
 | `ltv:{<customer id>}`   | hash | publisher, under guard     | one customer's scores              |
-| `ltv:gen`               | hash | first worker, cut-over     | `build` that publishes, its `gen`  |
+| `ltv:gen`               | hash | first worker, cut-over     | `publication.Publication`          |
 | `ltv:epoch:<build>`     | hash | publisher, opening         | partition -> epoch of its owner    |
 | `ltv:published:<build>` | hash | publisher, compare-and-set | partition -> `published.Published` |
 | `ltv:model:<id>`        | hash | publisher                  | parameters of a model              |
@@ -26,7 +26,8 @@ GRADES: Final = "grades"
 STATUS: Final = "status"
 COHORTS: Final = "cohorts"
 SUMMARIES: Final = (POPULATION, SEGMENTS, GRADES, STATUS, COHORTS)
-"""What every partition says of itself as a whole."""
+"""What is said of partitions as wholes, each in a hash per generation: with its generation it goes
+(`Keys.summary`)."""
 
 
 class Keys:

@@ -1,6 +1,6 @@
 """The topics on the broker: look at them, create those that are missing, judge them.
 
-aiokafka's admin client is marked experimental, so this is the one file that uses it.
+aiokafka's admin client is marked experimental, so only this file and groups.py use it.
 """
 
 from __future__ import annotations
