@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stream_app.core.cohorts.cells import BEFORE, TABLES, UNDATED, Key
 from stream_app.core.cohorts.totals import Totals
 from stream_app.core.customer import Customer
-from stream_app.core.events import Activity, Purchase, Signup
+from stream_app.core.events import Activity, Purchase, Refund, Signup
 from tests.core import naive
 from tests.core.cohort_logs import (
     LOGS,
@@ -134,6 +134,22 @@ def test_who_was_only_seen_is_counted_in_both_tables_without_a_month() -> None:
         assert key == Key(table, None, None)
         assert (cohort.members, cohort.buyers) == (1, 0)
         assert cohort.cells[UNDATED].active == 1
+
+
+@pytest.mark.parametrize("returned", [0, 1], ids=["before the first purchase", "after it"])
+def test_the_first_two_purchases_of_a_long_history_may_come_late(returned: int) -> None:
+    """Ten days on which money only went back, and purchases that come in between and at the end."""
+    before = _bought("c", 500, [19_000] * returned)
+    for number in range(10):
+        day = 19_010 + number
+        before.apply(Refund("c", f"r{number}", "o", 0, day, "USD", 1, 1))
+    totals = scan([before])
+    for number, day in enumerate((19_100, 19_200, 19_015)):
+        after = before.copy()
+        after.apply(Purchase("c", f"late-{number}", "o", 0, day, "USD", 7, 7))
+        totals.change([before], [after])
+        assert totals == scan([after])
+        before = after
 
 
 def test_the_first_days_follow_those_who_have_them() -> None:
