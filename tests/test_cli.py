@@ -19,6 +19,7 @@ COMMANDS = (
     "show",
     "explain",
     "verify",
+    "report",
     "dlq",
     "builds",
     "diff",

@@ -16,6 +16,8 @@ from tests.core import naive
 from tests.core.naive_time import business_day, date_text
 
 Event = dict[str, Any]
+Dated = tuple[int, str, Event]
+"""An event with its business day and month."""
 Numbers = tuple[int, int, int, int, int, int]
 """active, payers, orders, purchase days, gross, refunds"""
 LAST_OFFSET = 35
@@ -49,30 +51,30 @@ def cohorts(events: Iterable[Event], *, time_zone: str = "UTC") -> dict[str, Coh
 
 
 def _add(tables: dict[str, Cohorts], events: list[Event], time_zone: str) -> None:
-    bought = _purchase_days(events, time_zone)
-    signup = _signup(events)
-    signed_up = None if signup is None else _month(business_day(signup["at_us"], time_zone))
-    channel = None if signup is None else signup["channel"]
-    months = {_month(_day(event, time_zone)) for event in events}
-    for name, month in (
+    dated = [(day := _day(event, time_zone), _month(day), event) for event in events]
+    bought = _purchase_days(dated)
+    signup = _signup(dated)
+    signed_up, channel = (None, None) if signup is None else (signup[1], signup[2]["channel"])
+    months = {month for _, month, _ in dated}
+    for name, own in (
         ("signup", signed_up),
         ("first-purchase", _month(bought[0]) if bought else None),
     ):
-        cohort = tables[name][channel, month]
+        cohort = tables[name][channel, own]
         cohort.members += 1
         cohort.buyers += bool(bought)
         if len(bought) > 1:
             cohort.second_after[bought[1] - bought[0]] += 1
-        for each in months:
-            cell = _cell(month, each)
-            numbers = _month_of(events, each, bought, time_zone)
+        for month in months:
+            cell = _cell(own, month)
             before = cohort.cells.get(cell, (0,) * 6)
-            cohort.cells[cell] = tuple(a + b for a, b in zip(before, numbers, strict=True))  # type: ignore[assignment]
+            sums = (a + b for a, b in zip(before, _in(month, dated, bought), strict=True))
+            cohort.cells[cell] = tuple(sums)  # type: ignore[assignment]
 
 
-def _month_of(events: list[Event], month: str, bought: list[int], time_zone: str) -> Numbers:
+def _in(month: str, dated: list[Dated], bought: list[int]) -> Numbers:
     """What one customer did in one month."""
-    ours = [event for event in events if _month(_day(event, time_zone)) == month]
+    ours = [event for _, own, event in dated if own == month]
     visited = any(event["type"] == "activity" for event in ours)
     orders = gross = refunds = 0
     for event in ours:
@@ -83,23 +85,23 @@ def _month_of(events: list[Event], month: str, bought: list[int], time_zone: str
             orders, gross = orders - 1, gross - base
         elif event["type"] == "refund":
             refunds += base
-    purchase_days = sum(1 for day in bought if _month(day) == month)
+    purchase_days = len({day for day, own, _ in dated if own == month} & set(bought))
     active = visited or purchase_days > 0
     return int(active), int(gross - refunds > 0), orders, purchase_days, gross, refunds
 
 
-def _purchase_days(events: list[Event], time_zone: str) -> list[int]:
+def _purchase_days(dated: list[Dated]) -> list[int]:
     """Days with more purchases than cancellations, in order."""
     orders: Counter[int] = Counter()
-    for event in events:
+    for day, _, event in dated:
         if event["type"] in ("purchase", "cancellation"):
-            orders[_day(event, time_zone)] += 1 if event["type"] == "purchase" else -1
+            orders[day] += 1 if event["type"] == "purchase" else -1
     return sorted(day for day, count in orders.items() if count >= 1)
 
 
-def _signup(events: list[Event]) -> Event | None:
-    found = [event for event in events if event["type"] == "signup"]
-    order = lambda e: (e["at_us"], e["event_id"], e["channel"] or "")  # noqa: E731
+def _signup(dated: list[Dated]) -> Dated | None:
+    found = [one for one in dated if one[2]["type"] == "signup"]
+    order = lambda one: (one[2]["at_us"], one[2]["event_id"], one[2]["channel"] or "")  # noqa: E731
     return min(found, key=order, default=None)
 
 

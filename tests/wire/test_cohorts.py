@@ -54,13 +54,20 @@ def test_the_sum_of_partitions_is_the_whole(log: Log, cut: int, by_channel: bool
 
 
 def test_sums_of_partitions_beyond_64_bits_are_exact() -> None:
-    largest = Customer()
-    for number in range(200):
-        event = Purchase("c", str(number), "o", 0, 100, "USD", 10**15, 36 * 10**15)
-        largest.apply(event)
-    parts = [scan([largest]).columns("signup") for _ in range(8)]
-    (cohort,) = summed(parts, by_channel=True).cohorts()
-    assert {cell.gross_minor for cell in cohort.cells.values()} == {8 * 200 * 36 * 10**15}
+    """Of ten, each of which is within them."""
+    large = Customer()
+    large.apply(Purchase("c", "p", "o", 0, 100, "USD", 10**15, 36 * 10**15))
+    part = scan([large] * 28)
+    columns = [part.columns("signup")] * 10
+    assert not columns[0].beyond
+    for by_channel in (True, False):
+        (cohort,) = summed(columns, by_channel=by_channel).cohorts()
+        assert {cell.gross_minor for cell in cohort.cells.values()} == {10 * 28 * 36 * 10**15}
+    assert summed(columns, by_channel=True).net_minor == 10 * 28 * 36 * 10**15
+    merged = Totals()
+    for _ in range(10):
+        merged.merge(part)
+    assert merged.columns("signup").net_minor == 10 * 28 * 36 * 10**15
 
 
 def test_the_page_is_enough_to_read_totals() -> None:

@@ -57,7 +57,7 @@ class Channels:
         numbers, strange = self._found(mixed, words)
         if strange.any() and self._learn(raw, ends, words, mixed, strange & whole):
             numbers, strange = self._found(mixed, words)
-        for at in np.flatnonzero(strange | ~whole).tolist():
+        for at in np.flatnonzero(strange).tolist():
             numbers[at] = self._look_up(raw, int(ends[at]))
         return numbers
 

@@ -54,7 +54,8 @@ class Contributions(NamedTuple):
     first_day: Integers
     """First purchase day; NEVER for who never bought."""
     second_after: Integers
-    """Days from the first to the second purchase day; 0 where there is no second."""
+    """Days from the first to the second purchase day; 0 where there is no second, and for those of
+    whom months are left out."""
     months: Months
 
 
@@ -69,7 +70,7 @@ def contributions(facts: Unpacked, left_out: Unchanged | None = None) -> Contrib
     if left_out is not None:
         sides = np.concatenate((left_out.who, left_out.who + left_out.size))
         first_day[sides] = np.tile(left_out.first_day, 2)
-        second_after[sides] = np.tile(left_out.second_after, 2)
+        second_after[sides] = 0  # it has not changed, and nobody asks for more
         kept = month >= left_out.of_all(left_out.month, NO_MONTH)[owner]
         owner, month = owner[kept], month[kept]
     months = _with_activity(_summed(rows), owner, month)

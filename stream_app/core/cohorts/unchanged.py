@@ -28,9 +28,7 @@ class Unchanged(NamedTuple):
     month: Integers
     """The first month of each that is not left out."""
     first_day: Integers
-    """First purchase day of each."""
-    second_after: Integers
-    """Days of each from the first to the second purchase day."""
+    """First purchase day of each, which is that of the first row."""
 
     def of_all(self, values: Integers, default: int) -> Integers:
         """A column over all customers, before and after, from one over these."""
@@ -43,7 +41,7 @@ def unchanged(facts: Unpacked) -> Unchanged | None:
     """What can be left out where the second half of customers is the first half, later on.
 
     None where that is nothing. Only of those whose first two rows are purchase days, so that the
-    cohort and the second purchase are known without the rest.
+    cohort is known without the others and the second purchase is the same before and after.
     """
     size = facts.size // 2
     common = np.minimum(facts.counts[:size], facts.counts[size:]) - 1
@@ -57,10 +55,7 @@ def unchanged(facts: Unpacked) -> Unchanged | None:
     days = [facts.row_days(side, common[who]) for side in (who, who + size)]
     month = months_of(np.minimum(*days))
     rows = _begin_of_month(facts, who, common[who], month)
-    kept = rows >= 2
-    who, rows, month = who[kept], rows[kept], month[kept]
-    first = facts.row_days(who, 0)
-    return Unchanged(who, size, rows, month, first, facts.row_days(who, 1) - first)
+    return Unchanged(who, size, rows, month, facts.row_days(who, 0))
 
 
 def _alike(facts: Unpacked, before: Integers, after: Integers, rows: Integers) -> Bools:

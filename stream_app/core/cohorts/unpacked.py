@@ -173,17 +173,14 @@ def _u16(raw: Bytes, at: Integers) -> NDArray[np.uint16]:
 
 def _numbers(raw: Bytes, at: Integers, widths: Any) -> Integers:
     """Signed little-endian numbers of at most eight bytes each, from these offsets."""
-    alike = isinstance(widths, int)
-    if alike and widths == 0:
+    if isinstance(widths, int) and widths == 0:
         return np.zeros(len(at), np.int64)
-    if alike and widths == 1:
+    if isinstance(widths, int) and widths == 1:
         return raw.view(np.int8)[at].astype(np.int64)
     unused = 64 - 8 * widths
     numbers: Integers = words(raw, "<i8")[at]
-    numbers <<= unused
+    numbers <<= unused  # by all 64 bits, of no bytes: NumPy makes 0 of it, as C need not
     numbers >>= unused
-    if not alike:
-        numbers[widths == 0] = 0  # a shift by all 64 bits is no shift
     return numbers
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich import box
-from rich.color import Color
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from stream_app.core.calendar import month_text
 from stream_app.core.cohorts.cells import NO_MONTH_NAMES
-from stream_app.core.cohorts.lines import SHARES, Line, Metric, State
+from stream_app.core.cohorts.lines import SHARES, Acquisition, Line, Metric, State
 from stream_app.core.cohorts.report import Report
 from stream_app.core.money import EXPONENTS
 from stream_app.jobs.verification.printing import figure
@@ -31,11 +30,9 @@ TITLES: Final[dict[Metric, str]] = {
 _RAMP: Final = ("#f7fbff", "#deebf7", "#c6dbef", "#9ecae1", "#6baed6", "#4292c6", "#2171b5",
                 "#08519c", "#08306b")  # fmt: skip
 """Light to dark in one hue (ColorBrewer's Blues), so that it reads without telling hues apart."""
-_DARK: Final = 0.45
-"""Share of the ramp from which on its colours are dark."""
-NARROWEST: Final = 7
+NARROWEST: Final = 6
 """Characters of a cell at least, mark included."""
-EDGE: Final = 24
+EDGE: Final = 18
 """Characters that the columns before the cells take."""
 
 
@@ -47,8 +44,10 @@ def print_report(report: Report, metric: Metric, currency: str, console: Console
     for sentence in (*triangle.legend(), *_cut(shown, report.asked.offsets)):
         console.print(Text(sentence, style="dim"), soft_wrap=True)
     console.print(_cohorts(report, currency))
-    for sentence in _notes(report, currency):
-        console.print(sentence, markup=False, soft_wrap=True)
+    if any(line.acquisition is not None for line in report.lines):
+        console.print(_costs(report, currency))
+    for sentence in _explained(report, currency):
+        console.print(Text(sentence, style="dim"), soft_wrap=True)
 
 
 class Triangle:
@@ -71,22 +70,24 @@ class Triangle:
 
     def fitting(self, width: int) -> int:
         """How many offsets fit into a line, at least one."""
-        room = (width - EDGE) // (self._width + 2)
+        room = (width - EDGE) // (self._width + 1)
         return max(1, min(self._report.asked.offsets + 1, room))
 
     def table(self, shown: int) -> Table:
         """The first so many offsets."""
         report, metric = self._report, self._metric
         unit = "" if metric in SHARES else f", {self._currency}"
-        table = new_table(f"{TITLES[metric]}{unit}", by_words(report), "customers")
+        table = new_table(f"{TITLES[metric]}{unit}, {_by(report)}", "cohort", "customers", gap=0)
         for offset in range(shown):
-            table.add_column(f"{offset} ", justify="right", no_wrap=True)
+            # Blanks at the right would not survive a column that is justified to the right.
+            header = f"{offset} ".rjust(self._width)
+            table.add_column(header, no_wrap=True, min_width=self._width)
         for line in report.lines:
             cells = (self._cell(line, offset) for offset in range(shown))
             table.add_row(month_text(line.month or 0), f"{line.members:,}", *cells)
         if metric != "revenue" and len(report.lines) > 1:
             pooled = (report.pooled(metric, offset) for offset in range(shown))
-            cells = (Text("" if one is None else f"{self._text(one)} ") for one in pooled)
+            cells = (Text("" if one is None else self._wide(one, " ")) for one in pooled)
             members = sum(line.members for line in report.lines)
             table.add_section()
             table.add_row("together", f"{members:,}", *cells, style="bold")
@@ -112,17 +113,17 @@ class Triangle:
             return Text("")
         mark = MARKS[state]
         if value is None:
-            return Text(f"-{mark}")
-        return Text(self._text(value) + mark, style=self._style(value, state))
+            return Text(f"-{mark}".rjust(self._width))
+        return Text(self._wide(value, mark), style=self._style(value, state))
 
     def _style(self, value: float, state: State) -> Style:
         span = self._high - self._low
         share = min(1.0, max(0.0, (value - self._low) / span)) if span else 0.5
-        return Style(
-            color="white" if share >= _DARK else "black",
-            bgcolor=Color.parse(ramp(share)),
-            italic=state != "complete",
-        )
+        ground = ramp(share)
+        return Style(color=ink(ground), bgcolor=ground, italic=state != "complete")
+
+    def _wide(self, value: float, mark: str) -> str:
+        return f"{self._text(value)}{mark}".rjust(self._width)
 
     def _text(self, value: float) -> str:
         if self._metric in SHARES:
@@ -143,6 +144,18 @@ def ramp(share: float) -> str:
     return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
+def ink(ground: str) -> str:
+    """Black or white, whichever is easier to read on this ground (WCAG's relative luminance).
+
+    >>> ink("#f7fbff"), ink("#08306b")
+    ('#000000', '#ffffff')
+    """
+    parts = (int(ground[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    luminance = sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
+
+
 def money(minor: float, currency: str) -> str:
     """Minor units, or a mean of them, in major units with the currency's digits.
 
@@ -155,13 +168,14 @@ def money(minor: float, currency: str) -> str:
     return f"{minor / 10**digits:,.{digits}f}"
 
 
-def new_table(title: str, first: str, *others: str) -> Table:
-    """Its first column is text, the others are numbers."""
+def new_table(title: str, first: str, *others: str, gap: int = 1) -> Table:
+    """Its first column is text, the others are numbers; `gap` blanks are put around a cell."""
     table = Table(
         title=f"\n{title}",
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
+        padding=(0, gap, 0, 0),
         pad_edge=False,
         show_edge=False,
     )
@@ -171,9 +185,9 @@ def new_table(title: str, first: str, *others: str) -> Table:
     return table
 
 
-def by_words(report: Report) -> str:
+def _by(report: Report) -> str:
     """What a cohort's month is of."""
-    return "signed up" if report.asked.table == "signup" else "first bought"
+    return f"by month of {'signup' if report.asked.table == 'signup' else 'first purchase'}"
 
 
 def _first_coloured(metric: Metric) -> int:
@@ -188,44 +202,66 @@ def _cut(shown: int, offsets: int) -> Iterator[str]:
 
 
 def _cohorts(report: Report, currency: str) -> Table:
-    costs = any(line.acquisition is not None for line in report.lines)
-    columns = ["customers", "bought", f"revenue, {currency}", "before", "again", "after days"]
-    columns += ["ARPPU"] + (["CAC", "LTR - CAC", "LTR / CAC", "paid back"] if costs else [])
-    table = new_table("Cohorts in all", by_words(report), *columns)
+    by_signup = report.asked.table == "signup"
+    bought = ["bought"] if by_signup else []
+    columns = [*bought, f"revenue, {currency}", "before", "again", "days", "ARPPU"]
+    table = new_table("Each cohort in all", "cohort", "customers", *columns)
     for line in report.every:
-        name = NO_MONTH_NAMES[report.asked.table] if line.month is None else month_text(line.month)
-        cells = [*_in_all(line, currency), *(_paid(line, currency) if costs else ())]
-        table.add_row(name, *cells)
+        cells = list(_in_all(line, currency))
+        table.add_row(_name(report, line), f"{line.members:,}", *cells[not by_signup :])
     table.add_section()
-    buyers = sum(line.buyers for line in report.every)
+    buyers = [f"{sum(line.buyers for line in report.every):,}"] if by_signup else []
     revenue = money(report.total.net_minor, currency)
-    table.add_row("all", f"{report.members:,}", f"{buyers:,}", revenue, style="bold")
+    table.add_row("all", f"{report.members:,}", *buyers, revenue, style="bold")
     return table
 
 
 def _in_all(line: Line, currency: str) -> Iterator[str]:
-    yield f"{line.members:,}"
     yield f"{line.buyers:,}"
     yield money(line.total.net_minor, currency)
-    yield "" if line.before_share is None else f"{line.before_share:.1%}"
-    yield "" if line.second_rate is None else f"{line.second_rate:.1%}"
+    yield _share(line.before_share)
+    yield _share(line.second_rate)
     yield "" if line.second_median_days is None else f"{line.second_median_days:g}"
-    yield "" if line.arppu_minor is None else money(line.arppu_minor, currency)
+    yield _money(line.arppu_minor, currency)
 
 
-def _paid(line: Line, currency: str) -> Iterator[str]:
-    yield "" if line.cac_minor is None else money(line.cac_minor, currency)
-    yield "" if line.ltr_less_cac_minor is None else money(line.ltr_less_cac_minor, currency)
+def _costs(report: Report, currency: str) -> Table:
+    columns = (f"cost, {currency}", "CAC", "LTR", "LTR - CAC", "LTR / CAC", "paid back")
+    table = new_table("What they cost, and brought", "cohort", *columns)
+    for line in report.lines:
+        if line.acquisition is not None:
+            table.add_row(_name(report, line), *_paid(line, line.acquisition, currency))
+    return table
+
+
+def _paid(line: Line, paid: Acquisition, currency: str) -> Iterator[str]:
+    latest = line.latest
+    yield money(paid.cost_minor, currency)
+    yield _money(line.cac_minor, currency)
+    yield "" if latest is None else money(latest.net_so_far_minor / line.members, currency)
+    yield _money(line.ltr_less_cac_minor, currency)
     yield "" if line.ltr_per_cac is None else f"{line.ltr_per_cac:.2f}"
-    if line.acquisition is None:
-        yield ""
-    elif line.acquisition.payback_offset is None:
-        yield "not yet"
+    if paid.payback_offset is not None:
+        yield f"month {paid.payback_offset}"
     else:
-        yield f"month {line.acquisition.payback_offset}"
+        yield "" if latest is None else "not yet"
 
 
-def _notes(report: Report, currency: str) -> Iterator[str]:
+def _name(report: Report, line: Line) -> str:
+    return NO_MONTH_NAMES[report.asked.table] if line.month is None else month_text(line.month)
+
+
+def _money(minor: float | None, currency: str) -> str:
+    return "" if minor is None else money(minor, currency)
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"
+
+
+def _explained(report: Report, currency: str) -> Iterator[str]:
+    yield "before: share that came before the cohort's month, not in LTR"
+    yield "again: share of buyers who bought on a second day; days: median until then"
     for month, cost in report.costs_without_cohort.items():
         spent = f"{money(cost, currency)} {currency}"
         yield f"{spent} were spent in {month_text(month)}, a month without a cohort"
