@@ -4,8 +4,9 @@ Everything runs here, in a directory that goes when the demo does: the embedded 
 worker as a process of its own, as in production.  The CDNOW sample is fed through Kafka up to the
 day that the papers calibrate to; a model is fitted to what the worker has folded, as `ltv fit`
 does, and the worker takes it up while it runs.  The other purchases follow, scored by that model;
-`ltv validate` says how right it was about them.  Then the demo prints what a marketer would look
-at, and has `ltv verify` recount everything.  Exit 0 only when all is equal.  Ctrl-C at any moment
+`ltv validate` says how right it was about them, and so does the worker, which grades its models by
+what arrives.  Then the demo prints what a marketer would look at, has `ltv verify` recount
+everything, and ends with the cohort report.  Exit 0 only when all is equal.  Ctrl-C at any moment
 leaves nothing running.
 """
 
@@ -27,6 +28,11 @@ from stream_app.dev.stack import Stack
 from stream_app.errors import Fault
 from stream_app.jobs.demo_feed import Bought, Numbered, feed, traffic
 from stream_app.jobs.demo_report import Fed, Population, Report
+from stream_app.jobs.demo_summaries import (
+    cohort_report,
+    model_in_use_graded,
+    partitions_up_to_date,
+)
 from stream_app.jobs.demo_worker import WorkerProcess
 from stream_app.jobs.fit import fit_and_publish
 from stream_app.jobs.interrupts import interruptible
@@ -82,9 +88,11 @@ def run(
         report.step(f"Feeding those after {CUT}, which the model knows nothing of")
         seconds += _feed(own, later, worker, customers, orders=len(rows))
         _validate(own, report)
+        _graded(own, worker, report)
         population = _population(own, customers)
         report.population(population, Fed(len(rows), seconds))
         equal = _verify(own, report)
+        report.cohorts(cohort_report(own))
         if keep:
             _keep_running(own, rows, environment, worker, report)
         report.end()
@@ -97,6 +105,7 @@ def _environment(stack: Stack) -> dict[str, str]:
         "LTV_BROKERS": stack.brokers,
         "LTV_REDIS_URL": stack.redis_url,
         "LTV_AS_OF": AS_OF,
+        "LTV_SURVEY_SECONDS": "1",
         "LTV_HTTP_PORT": str(free_port()),
         "LTV_LOG_FORMAT": "console",
     }
@@ -173,6 +182,13 @@ def _validate(settings: Settings, report: Report) -> None:
     cut_day, end_day = day_from_text(CUT), known.last_day(settings, time.time())
     found, reason = split_and_grade(settings, known, cut_day, end_day)
     report.validation(as_object(settings, cut_day, end_day, found, reason))
+
+
+def _graded(settings: Settings, worker: WorkerProcess, report: Report) -> None:
+    """What the worker itself says of the model it uses, once it has looked at everybody."""
+    began, wanted = time.monotonic(), settings.partitions
+    _wait_for(lambda: partitions_up_to_date(settings), wanted, "partitions graded", worker, began)
+    report.grades(*model_in_use_graded(settings))
 
 
 def _population(settings: Settings, customers: Sequence[str]) -> Population:

@@ -16,6 +16,7 @@ from rich.table import Table
 from stream_app.core.models.parameters import OF_KIND, OF_SPEND
 from stream_app.core.models.published import CDNOW
 from stream_app.jobs.fit_report import NAMES, text_lines
+from stream_app.jobs.report.command import Made
 from stream_app.jobs.validate import SHORT_COLUMNS, short_comparison
 from stream_app.jobs.verification.printing import amount, figure
 from stream_app.settings import Settings
@@ -72,7 +73,7 @@ class Report:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         on_terminal = sys.stdout.isatty()
-        self._console = Console(highlight=False, quiet=as_json, width=None if on_terminal else 100)
+        self._console = Console(highlight=False, quiet=as_json, width=None if on_terminal else 120)
         self._answer: dict[str, Any] = {}
 
     def step(self, sentence: str) -> None:
@@ -108,11 +109,24 @@ class Report:
             table.add_row(*row)
         self._print(table)
         self._answer["validation"] = answer
-        # The worker's own grades of the same purchases, each scored an instant before it came,
-        # belong here once the worker publishes them.
+
+    def grades(self, lines: Sequence[str], answer: Mapping[str, Any] | None) -> None:
+        """How the worker has graded the model it uses, by what came after the fit."""
+        self.say()
+        self.say("[bold]And graded by what arrived[/], as ltv models and /metrics show it")
+        for line in lines:
+            self._console.print("  " + line, markup=False, soft_wrap=True)
+        self._answer["grades"] = answer
+
+    def cohorts(self, made: Made) -> None:
+        """The cohort report."""
+        self.say()
+        self.say("[bold]ltv report --by first-purchase[/]")
+        made.print("ltr", self._console)
+        self._answer["report"] = made.as_object()
 
     def population(self, population: Population, fed: Fed) -> None:
-        """Throughput, revenue, tiers, cohorts, the best and the ones at risk."""
+        """Throughput, revenue, tiers, the best and the ones at risk."""
         rate = fed.purchases / fed.seconds
         self.say()
         self.say(
@@ -122,7 +136,6 @@ class Report:
         total = amount(population.revenue_minor, population.currency)
         self.say(f"Total revenue, added up from Redis: [bold]{total}[/]")
         self._print(_tiers(population))
-        self._print(_cohorts(population))
         self._print(_people("The best customers", population.best(), population.currency))
         self._print(_people("At risk: worth a call", population.at_risk(), population.currency))
         self._answer |= {
@@ -162,22 +175,6 @@ def _tiers(population: Population) -> Table:
             ours = [one for one in population.hashes.values() if one.get("tier") == tier]
             so_far, ahead = (_sum(ours, field, money) for field in ("revenue", "ltv_365"))
             table.add_row(tier, f"{counts[tier]:,}", so_far, ahead)
-    return table
-
-
-def _cohorts(population: Population) -> Table:
-    """By month of first purchase."""
-    money = population.currency
-    columns = ("customers", f"so far, {money}", f"each, {money}", "bought again")
-    table = _table("Cohorts", "first bought", *columns)
-    months: dict[str, list[Scores]] = {}
-    for one in population.hashes.values():
-        months.setdefault(one.get("first_order", "never")[:7], []).append(one)
-    for month, ours in sorted(months.items()):
-        revenue = sum(int(one.get("revenue", 0)) for one in ours)
-        again = sum(int(one.get("frequency", 0)) > 0 for one in ours) / len(ours)
-        each = figure(round(revenue / len(ours)), money)
-        table.add_row(month, f"{len(ours):,}", figure(revenue, money), each, f"{again:.1%}")
     return table
 
 

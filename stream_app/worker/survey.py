@@ -136,7 +136,7 @@ class Look:
     def __init__(self, scoring: Scoring, partition: Partition) -> None:
         self._scoring = scoring
         self._as_of = scoring.as_of.of(partition)
-        self._today = scoring.day_of(self._as_of)
+        self._today, self._position = scoring.day_of(self._as_of), partition.next_offset
         self._models = [one for one in (scoring.parameters, scoring.challenger) if one is not None]
         self._population = Population()
         self._portfolio = Portfolio()
@@ -174,7 +174,7 @@ class Look:
         model = None if parameters is None else parameters.id
         return {
             POPULATION: encode_population(self._population, self._as_of),
-            GRADES: encode_grades(PartitionGrades(self._today, self.grades)),
+            GRADES: encode_grades(PartitionGrades(self._today, self.grades, self._position)),
             SEGMENTS: encode_segments(Segments(self._as_of, model, self._portfolio)),
         }
 

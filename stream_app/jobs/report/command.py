@@ -49,10 +49,45 @@ class Options:
     as_json: bool = False
 
 
+@dataclass(frozen=True)
+class Made:
+    """A report, and what it was made of."""
+
+    report: Report
+    published: PublishedCohorts
+    as_of_day: int
+
+    def as_object(self) -> dict[str, Any]:
+        """All numbers, with what they are of: the one object that is printed or drawn."""
+        published = self.published
+        return {
+            "currency": published.currency,
+            "minor_units": EXPONENTS[published.currency],
+            "time_zone": published.time_zone,
+            "as_of": date_text(self.as_of_day),
+            "published_at": published.oldest_at,
+            "partitions": {"of": published.partitions, "missing": list(published.missing)},
+            "channels": published.channels,
+            **report_as_object(self.report),
+        }
+
+    def print(self, metric: Metric, console: Console) -> None:
+        """The triangle of one metric, for people."""
+        print_report(self.report, metric, self.published.currency, console)
+
+
 def run(settings: Settings, options: Options) -> int:
     """Print the report; NotFound where nothing is published."""
     if options.as_csv and options.as_json:
         raise UsageError("--csv and --json can't both be on standard output; take one.")
+    made = make(settings, options)
+    _print(made, options)
+    _warn(made.published)
+    return 0
+
+
+def make(settings: Settings, options: Options) -> Made:
+    """The report that options ask for; NotFound where nothing is published."""
     first, last = (
         _month(name, text) for name, text in (("--from", options.first), ("--to", options.last))
     )
@@ -63,23 +98,7 @@ def run(settings: Settings, options: Options) -> int:
     costs = _costs(options, published.currency)
     as_of_day = day_of_report(settings, published)
     known = known_at(settings, published, as_of_day)
-    _print(report(published.columns, asked, known, costs), published, as_of_day, options)
-    _warn(published)
-    return 0
-
-
-def answer(made: Report, published: PublishedCohorts, as_of_day: int) -> dict[str, Any]:
-    """All numbers of a report, with what they are of: the one object that is printed or drawn."""
-    return {
-        "currency": published.currency,
-        "minor_units": EXPONENTS[published.currency],
-        "time_zone": published.time_zone,
-        "as_of": date_text(as_of_day),
-        "published_at": published.oldest_at,
-        "partitions": {"of": published.partitions, "missing": list(published.missing)},
-        "channels": published.channels,
-        **report_as_object(made),
-    }
+    return Made(report(published.columns, asked, known, costs), published, as_of_day)
 
 
 def day_of_report(settings: Settings, published: PublishedCohorts) -> int:
@@ -124,16 +143,16 @@ def _costs(options: Options, currency: str) -> dict[int, int] | None:
     return by_month(read_costs(options.cac, currency), options.channel)
 
 
-def _print(made: Report, published: PublishedCohorts, as_of_day: int, options: Options) -> None:
+def _print(made: Made, options: Options) -> None:
     if options.as_json:
-        click.echo(_json(answer(made, published, as_of_day)))
+        click.echo(_json(made.as_object()))
     elif options.as_csv:
         lines = io.StringIO()
-        write_csv(answer(made, published, as_of_day), lines)
+        write_csv(made.as_object(), lines)
         click.echo(lines.getvalue(), nl=False)
     else:
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-        print_report(made, options.metric, published.currency, console)
+        width = None if sys.stdout.isatty() else WIDE
+        made.print(options.metric, Console(highlight=False, width=width))
 
 
 def _json(found: dict[str, Any]) -> bytes | str:
