@@ -1,6 +1,6 @@
 """`make bench`: measure, print, append to results.csv.
 
-python -m tests.bench [throughput] [latency] [recovery] [republish]     all when none is named
+python -m tests.bench [throughput] [latency] [recovery] [republish] [ageing]     or all of them
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from tests.bench import latency, recovery, republish, throughput
+from tests.bench import ageing, latency, recovery, republish, throughput
 from tests.bench.bed import Bed, new_bed
 from tests.bench.results import Figure, keep, show
 
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[Bed], Awaitable[list[Figure]]]] = {
     "latency": latency.run,
     "recovery": recovery.run,
     "republish": republish.run,
+    "ageing": ageing.run,
 }
 
 

@@ -71,10 +71,19 @@ def test_a_piece_comes_to_take_as_long_as_it_should_wherever_it_can(
 ) -> None:
     size = PieceSize()
     for seconds in before:
-        size.took(seconds)
+        size.took(size.customers, seconds)
         assert FEWEST <= size.customers <= MOST
     for _ in range(10):
-        size.took(size.customers * seconds_each)
+        size.took(size.customers, size.customers * seconds_each)
     taken = size.customers * seconds_each
     wanted = min(max(PIECE_SECONDS, FEWEST * seconds_each), MOST * seconds_each)
     assert abs(taken - wanted) <= seconds_each
+
+
+def test_one_slow_piece_halves_the_next_and_a_short_one_changes_nothing() -> None:
+    size = PieceSize()
+    before = size.customers
+    size.took(before, seconds=5.0)
+    assert size.customers == before / 2
+    size.took(FEWEST - 1, seconds=1e-6)
+    assert size.customers == before / 2

@@ -52,7 +52,7 @@ class PieceSize:
 
     >>> size = PieceSize()
     >>> for _ in range(20):
-    ...     size.took(size.customers * 40e-6)
+    ...     size.took(size.customers, size.customers * 40e-6)
     >>> size.customers
     100
     """
@@ -60,7 +60,12 @@ class PieceSize:
     def __init__(self) -> None:
         self.customers = 2 * FEWEST
 
-    def took(self, seconds: float) -> None:
-        """A piece of that size took so long; the next is at most twice or half as large."""
-        wanted = self.customers * PIECE_SECONDS / max(seconds, PIECE_SECONDS / 2)
-        self.customers = round(min(MOST, max(FEWEST, self.customers / 2, wanted)))
+    def took(self, customers: int, seconds: float) -> None:
+        """A piece of so many took so long; fewer than `FEWEST`, as at the end, say little.
+
+        One slow piece may be bad luck: the next is at least half, and at most twice, as large.
+        """
+        if customers >= FEWEST:
+            wanted = customers * PIECE_SECONDS / max(seconds, 1e-9)
+            within = min(max(wanted, self.customers / 2), self.customers * 2)
+            self.customers = round(min(max(within, FEWEST), MOST))

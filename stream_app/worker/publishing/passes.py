@@ -84,8 +84,7 @@ class Passes:
         if await self._write(link, scoring, load):
             passing.advance(partition, piece)
             self._account(passing, chosen, load.refused)
-        if len(piece) == self._size.customers:
-            self._size.took(_now() - began)
+        self._size.took(len(piece), _now() - began)
 
     def _account(self, passing: CatchUp, chosen: Chosen, refused: list[bytes]) -> None:
         """Count whom a piece has published, and charge those for whom the rate holds."""
