@@ -141,6 +141,8 @@ def test_the_figures_of_the_prose_are_those_of_the_code() -> None:
     assert f"{Settings.refresh_hours:g} h old* (`LTV_REFRESH_HOURS`)" in limits
     assert f"`LTV_REFRESH_HOURS` ({Settings.refresh_hours:g})" in PROSE
     assert f"`LTV_PUBLISH_CHECK` ({Settings.publish_check:g} s" in PROSE
+    assert f"drifted by `LTV_DRIFT` ({Settings.drift:g})" in PROSE
+    assert f"`LTV_REPUBLISH_RATE` ({Settings.republish_rate:,.0f}) a second each" in PROSE
     assert f"handed everything over, within {STOP_SECONDS:g} s" in PROSE
     assert f"adds up {demo.REVENUE_MINOR / 100:,.2f} USD" in PROSE.replace("\n", " ")
     assert f"{Settings.http_host}:{Settings.http_port}`" in PROSE

@@ -29,7 +29,7 @@ class Published(msgspec.Struct, frozen=True):
     scoring: str = ""
     """What the scores were computed with: model and settings (`Scoring.id`)."""
     swept: int = 0
-    """Unix seconds: the tier instants up to here have been published."""
+    """Unix seconds: what silence did to scores up to here has been published."""
     run_id: str = ""
     """The server this was written to; empty where the server doesn't tell."""
     ranked: bool = False

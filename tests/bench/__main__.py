@@ -1,6 +1,6 @@
 """`make bench`: measure, print, append to results.csv.
 
-python -m tests.bench [throughput] [latency] [recovery] [diff]     all of them when none is named
+python -m tests.bench [NAME]...     those of BENCHES; all of them when none is named
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from tests.bench import diff, latency, recovery, throughput
+from tests.bench import ageing, diff, latency, recovery, republish, throughput
 from tests.bench.bed import Bed, new_bed
 from tests.bench.results import Figure, keep, show
 
@@ -18,6 +18,8 @@ BENCHES: dict[str, Callable[[Bed], Awaitable[list[Figure]]]] = {
     "latency": latency.run,
     "recovery": recovery.run,
     "diff": diff.run,
+    "republish": republish.run,
+    "ageing": ageing.run,
 }
 
 

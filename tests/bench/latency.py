@@ -34,7 +34,7 @@ async def run(bed: Bed) -> list[Figure]:
     try:
         async with bed.worker(bed.variables(**own)), redis.pubsub() as announced:
             await announced.psubscribe("__keyspace@0__:latency:{*")
-            listener = asyncio.create_task(_listen(announced, sent, found))
+            listener = asyncio.create_task(listen(announced, sent, found))
             await _produce(bed.stack.brokers, own["TOPIC_PURCHASES"], sent)
             await asyncio.sleep(1.0)
             listener.cancel()
@@ -50,7 +50,8 @@ async def run(bed: Bed) -> list[Figure]:
     ]
 
 
-async def _listen(announced: object, sent: dict[bytes, deque[float]], found: list[float]) -> None:
+async def listen(announced: object, sent: dict[bytes, deque[float]], found: list[float]) -> None:
+    """Take the time of every announced customer who waits; until cancelled."""
     async for message in announced.listen():  # type: ignore[attr-defined]
         if message["type"] == "pmessage" and message["data"] == b"hset":
             now = time.monotonic()

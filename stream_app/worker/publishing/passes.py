@@ -24,15 +24,13 @@ from stream_app.worker.publishing.catch_up import CatchUp, Chosen, aged, refresh
 from stream_app.worker.publishing.causes import LACKING, LIMITED
 from stream_app.worker.publishing.flush import Load
 from stream_app.worker.publishing.follower import Follower
-from stream_app.worker.publishing.rate_limit import RateLimit
+from stream_app.worker.publishing.pace import PieceSize, RateLimit
 from stream_app.worker.publishing.scoring import Scoring
 
 log = structlog.get_logger(__name__)
 
-PIECE: Final = 200
-"""Customers of a pass looked at between two live flushes."""
-PIECE_WHERE_LACKING: Final = 2000
-"""The same where Redis may lack customers altogether."""
+LACKING_PIECE: Final = 2000
+"""Customers looked at between two live flushes where Redis may lack customers altogether."""
 SWEEP_SHARE: Final = 10
 """A piece of a pass is followed by a pause before the next sweep of so many times its length:
 history read at many days a second must not become nothing but sweeps."""
@@ -50,6 +48,7 @@ class Passes:
         """`customers_a_second`: what passes publish where Redis has everybody; 0: no limit."""
         self._refresh_seconds = refresh_seconds
         self._limit = RateLimit(customers_a_second)
+        self._size = PieceSize()
         self._metrics = metrics
         self._write = write
         self._turn = 0
@@ -77,14 +76,15 @@ class Passes:
     async def _do_piece(
         self, follower: Follower, passing: CatchUp, link: Link, scoring: Scoring
     ) -> None:
-        partition = follower.partition
-        most = PIECE_WHERE_LACKING if passing.cause in LACKING else PIECE
-        piece = passing.piece(partition, most)
+        partition, began = follower.partition, _now()
+        lacking = passing.cause in LACKING
+        piece = passing.piece(partition, LACKING_PIECE if lacking else self._size.customers)
         chosen = passing.chosen(piece, scoring.as_of.of(partition), scoring)
         load = Load(follower, {key: one for some in chosen.values() for key, one in some.items()})
         if await self._write(link, scoring, load):
             passing.advance(partition, piece)
             self._account(passing, chosen, load.refused)
+        self._size.took(len(piece), _now() - began)
 
     def _account(self, passing: CatchUp, chosen: Chosen, refused: list[bytes]) -> None:
         """Count whom a piece has published, and charge those for whom the rate holds."""

@@ -7,7 +7,14 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.worker.publishing.rate_limit import SAVED_SECONDS, RateLimit
+from stream_app.worker.publishing.pace import (
+    FEWEST,
+    MOST,
+    PIECE_SECONDS,
+    SAVED_SECONDS,
+    PieceSize,
+    RateLimit,
+)
 
 
 @given(st.floats(0.5, 100_000), st.integers(1, 500), st.lists(st.floats(0, 3), max_size=60))
@@ -56,3 +63,27 @@ def test_without_a_limit_nobody_waits() -> None:
 
 def test_before_the_first_charge_nobody_waits() -> None:
     assert RateLimit(0.001).wait(now=-inf) == 0
+
+
+@given(st.lists(st.floats(0, 10), max_size=20), st.floats(1e-6, 1e-3))
+def test_a_piece_comes_to_take_as_long_as_it_should_wherever_it_can(
+    before: list[float], seconds_each: float
+) -> None:
+    size = PieceSize()
+    for seconds in before:
+        size.took(size.customers, seconds)
+        assert FEWEST <= size.customers <= MOST
+    for _ in range(10):
+        size.took(size.customers, size.customers * seconds_each)
+    taken = size.customers * seconds_each
+    wanted = min(max(PIECE_SECONDS, FEWEST * seconds_each), MOST * seconds_each)
+    assert abs(taken - wanted) <= seconds_each
+
+
+def test_one_slow_piece_halves_the_next_and_a_short_one_changes_nothing() -> None:
+    size = PieceSize()
+    before = size.customers
+    size.took(before, seconds=5.0)
+    assert size.customers == before / 2
+    size.took(FEWEST - 1, seconds=1e-6)
+    assert size.customers == before / 2
