@@ -50,15 +50,16 @@ def open_source(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
     if name.endswith((".parquet", ".pq")):
         return _parquet(path, kind, mapping)
     if name.endswith((".jsonl", ".ndjson", ".json")):
-        binary, fraction = _open(path)
+        binary, fraction = opened(path)
         return Source(_json_rows(binary, path.name, mapping), fraction, binary.close)
     if name.endswith((".csv", ".tsv", ".txt")):
-        binary, fraction = _open(path)
+        binary, fraction = opened(path)
         return Source(_csv_rows(binary, path.name, kind, mapping), fraction, binary.close)
     raise UsageError(f"{path.name} is not .csv, .tsv, .jsonl, .ndjson or .parquet (or those .gz).")
 
 
-def _open(path: Path) -> tuple[Binary, Callable[[], float]]:
+def opened(path: Path) -> tuple[Binary, Callable[[], float]]:
+    """The bytes of a file, unpacked where it is gzipped, and how much of it is read (0-1)."""
     size = max(path.stat().st_size, 1)
     if not path.name.lower().endswith(".gz"):
         plain = path.open("rb")
