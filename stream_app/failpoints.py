@@ -26,6 +26,10 @@ NAMES: Final = (
     "after_claim",
     "before_reappend",
     "in_revoke",
+    "backfill_marked",
+    "backfill_bucket",
+    "backfill_written",
+    "backfill_watermark",
 )
 
 _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from stream_app import __version__
-from stream_app.cli import dead_letters, look, modelling, operate, supply
+from stream_app.cli import builds, dead_letters, look, modelling, operate, supply
 from stream_app.cli.group import Commands, run
 
 
@@ -38,6 +38,7 @@ for _command in (
     modelling.validate,
     modelling.models,
     dead_letters.dlq,
+    builds.backfill,
 ):
     ltv.add_command(_command)
 

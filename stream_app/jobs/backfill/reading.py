@@ -37,7 +37,7 @@ class Read:
 
 def read_history(
     staging: Staging, sources: Sequence[Source], settings: Settings, directory: Path,
-    refused: RefusedFile, mapping: dict[str, str],
+    refused: RefusedFile,
 ) -> Read:  # fmt: skip
     """Read every source into the staging's buckets; refused rows go to their file.
 
@@ -49,7 +49,7 @@ def read_history(
         for number, source in enumerate(sources):
             judge = Judge(settings, number, source, out, refused, judged)
             if source.relation is None:
-                read.rows += _read_lines(source, judge, mapping)
+                read.rows += _read_lines(source, judge)
             else:
                 read.rows += _read_columns(staging, number, source, judge, refused)
                 if source.column_of("event_id") is None:
@@ -92,10 +92,10 @@ def _read_columns(
     return rows
 
 
-def _read_lines(source: Source, judge: Judge, mapping: dict[str, str]) -> int:
+def _read_lines(source: Source, judge: Judge) -> int:
     """A source of JSON lines, row by row."""
     assert source.path is not None
-    with closing(open_source(source.path, source.kind, mapping)) as opened:
+    with closing(open_source(source.path, source.kind, source.mapping)) as opened:
         return _judge(judge, opened.rows, f"reading {source.name}", opened.fraction)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import glob
 from hashlib import sha256
 from io import TextIOWrapper
@@ -58,6 +58,8 @@ class Source:
     columns: tuple[Column, ...] = ()
     rows: int | None = None
     """How many there are; None where nobody knows before they are read."""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    """What of the mapping is about columns of this source."""
     rejects: str | None = None
     """The table of lines that are no rows, filled by reading; None where there are none."""
 
@@ -94,10 +96,10 @@ def open_sources(
     if not sources:
         raise UsageError("--history names no file and no SQL.")
     with_columns = [one for one in sources if one.relation is not None]
-    for field, column in mapping.items():
+    for named, column in mapping.items():
         held = any(column == one.name for source in with_columns for one in source.columns)
         if not held and len(with_columns) == len(sources):
-            raise UsageError(f"--map {field}={column}: no source has such a column.")
+            raise UsageError(f"--map {named}={column}: no source has such a column.")
     return sources
 
 
@@ -128,7 +130,7 @@ def _file(
         return _source(path.name, kind, path, relation, described, mapping, rows)
     name = name.removesuffix(".gz")
     if name.endswith(_JSON):
-        return Source(path.name, kind, path, None)
+        return Source(path.name, kind, path, None, mapping=mapping)
     if name.endswith(_CSV):
         return _csv(path, kind, mapping)
     raise UsageError(f"{path.name} is not .csv, .tsv, .jsonl, .ndjson or .parquet.")
@@ -150,13 +152,14 @@ def _csv(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
         " max_line_size=16777216, store_rejects=true, rejects_limit=0,"
         f" rejects_table='{rejects}', rejects_scan='{rejects}_scan')"
     )
-    fields = fields_of(header, _held(mapping, header), path.name)
+    held = _held(mapping, header)
+    fields = fields_of(header, held, path.name)
     require(fields, kind, header, path.name)
     columns = [
         Column(name, sql, "VARCHAR", field)
         for name, sql, field in zip(header, names, fields, strict=True)
     ]
-    return Source(path.name, kind, path, relation, tuple(columns), rejects=rejects)
+    return Source(path.name, kind, path, relation, tuple(columns), mapping=held, rejects=rejects)
 
 
 def _sql(
@@ -185,13 +188,14 @@ def _source(
     rows: int | None,
 ) -> Source:
     header = [column for column, _ in described]
-    fields = fields_of(header, _held(mapping, header), name)
+    held = _held(mapping, header)
+    fields = fields_of(header, held, name)
     require(fields, kind, header, name)
     columns = [
         Column(column, column, column_type, field)
         for (column, column_type), field in zip(described, fields, strict=True)
     ]
-    return Source(name, kind, path, relation, tuple(columns), rows)
+    return Source(name, kind, path, relation, tuple(columns), rows, held)
 
 
 def _held(mapping: Mapping[str, str], header: Sequence[str]) -> dict[str, str]:

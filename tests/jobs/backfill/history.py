@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -80,8 +81,7 @@ def streamed(
     made = Made(counted=[Counted() for _ in range(settings.partitions)])
     calendar = Calendar(settings.time_zone)
     decoders = {
-        role: Decoder(role, calendar, settings.currency, settings.max_value)  # type: ignore[arg-type]
-        for role in ROLES
+        role: Decoder(role, calendar, settings.currency, settings.max_value) for role in ROLES
     }
     customers: dict[bytes, Customer] = {}
     for kind, path in files:
@@ -130,15 +130,13 @@ def backfilled(
             parsed = parse_mapping(mapping)
             sources = open_sources(words, kind, parsed, staging.connection)
             refused = RefusedFile(directory / "refused.csv")
-            read = read_history(staging, sources, settings, directory, refused, parsed)
+            read = read_history(staging, sources, settings, directory, refused)
             refused.close()
             folding = Folding(settings, until_us, [one.with_ids for one in sources])
             made = Made(counted=folding.counted, reasons=dict(refused.reasons), rows=read.rows)
             for number in range(read.buckets):
                 columns = staging.bucket(number)
-                for entry in folding.fold(
-                    columns, lambda some, number=number: staging.whole(number, some)
-                ):
+                for entry in folding.fold(columns, partial(staging.whole, number)):
                     assert murmur2(entry.key, settings.partitions) == entry.partition
                     assert entry.key not in made.states
                     made.states[entry.key] = entry.state
