@@ -172,7 +172,7 @@ class _Verification:
                 )
             return
         _check_settings(self._settings, watermark)
-        if watermark.history is not UNSET and not watermark.history.finished:
+        if watermark.unfinished:
             raise VerificationFailed(
                 f"build {self._settings.build} is an unfinished backfill: there is nothing to"
                 " verify before ltv backfill has made it"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from aiokafka.errors import KafkaError, for_code
+
 from stream_app.errors import ConfigurationError, Unreachable
 from stream_app.settings import Settings
 from stream_app.stores.topics import admin_client
 
 NO_SUCH_TOPIC: Final = 3
+NO_SUCH_GROUP: Final = 69
 PATIENCE_SECONDS: Final = 15.0
 """How long a topic may take to be gone, and a group to have a coordinator."""
 
@@ -19,16 +22,18 @@ async def group_members(settings: Settings) -> int:
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     async with admin_client(settings) as admin:
         while True:
-            (answer,) = await admin.describe_consumer_groups([settings.group])
-            code, members = answer.groups[0][0], answer.groups[0][5]
-            if not code or asyncio.get_running_loop().time() > deadline:
-                return len(members)
-            if code == _GROUP_NOT_FOUND:
-                return 0
-            await asyncio.sleep(0.1)  # a cluster's first group waits for its coordinator
-
-
-_GROUP_NOT_FOUND: Final = 69
+            try:
+                (answer,) = await admin.describe_consumer_groups([settings.group])
+                code, members = answer.groups[0][0], answer.groups[0][5]
+                if code in (0, NO_SUCH_GROUP):
+                    return len(members)
+                error: KafkaError = for_code(code)()
+            except KafkaError as found:
+                error = found
+            # Asked for the first time, a cluster has to find a coordinator for its groups.
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unreachable(f"Who is in group {settings.group!r} is not told: {error!r}.")
+            await asyncio.sleep(0.1)
 
 
 async def delete_changelog(settings: Settings) -> None:

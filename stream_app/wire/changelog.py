@@ -92,6 +92,11 @@ class Watermark(Struct, frozen=True, kw_only=True):
     """Of a state that began with a backfill; UNSET, and not written, where all came from the log.
     The counts of ``sources`` are those of the log alone, ``max_at_us`` and ``net_minor`` of all."""
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a backfill is still writing this state, or has left it half written."""
+        return self.history is not UNSET and not self.history.finished
+
 
 class Claim(Struct, frozen=True):
     """Whoever appends this owns the partition from its offset on: that offset is the epoch."""

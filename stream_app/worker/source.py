@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 import structlog
 from aiokafka import TopicPartition
-from msgspec import UNSET
 
 from stream_app.errors import SourceMismatch
 from stream_app.settings import Settings
@@ -112,8 +111,7 @@ class Sources:
                 )
 
     def _check_history(self, watermark: Watermark) -> None:
-        """A state that a backfill is still writing, or left half written, is not to be used."""
-        if watermark.history is not UNSET and not watermark.history.finished:
+        if watermark.unfinished:
             raise SourceMismatch(
                 f"the changelog {self._settings.changelog_topic} is an unfinished backfill: wait "
                 f"for it, or run ltv backfill --into {self._settings.build} again, which begins "

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from stream_app.errors import SourceMismatch
-from stream_app.wire.changelog import History, SourcePosition, Watermark, anchor_of
+from stream_app.wire.changelog import SourcePosition, Watermark, anchor_of
 from stream_app.wiring import nothing_yet
 from stream_app.worker.source import Sources
 from tests.worker.memory_log import MemoryLogs, MemoryReader

@@ -7,10 +7,11 @@ and is deleted by the next one. Nothing else is ever deleted.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Final
 
 from aiokafka import TopicPartition
-from msgspec import UNSET
 
 from stream_app.errors import ConfigurationError
 from stream_app.jobs.changelog_reader import ChangelogView
@@ -23,6 +24,8 @@ from stream_app.wire.changelog import CLAIM_KEY, WATERMARK_KEY, Watermark
 
 _TAIL: Final = 1_000
 """Records at the end of a partition among which a build in use has a watermark."""
+_GRACE_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 0.5
 _CHANGELOG: Final[tuple[Role, ...]] = ("changelog",)
 
 
@@ -35,12 +38,7 @@ async def check_target(settings: Settings, log: LogReader) -> bool:
     for problem in report.problems:
         if problem.topic != settings.changelog_topic:
             raise ConfigurationError(problem.sentence)
-    members = await group_members(settings)
-    if members:
-        raise ConfigurationError(
-            f"{members} worker{'s' if members > 1 else ''} of build {settings.build} (group"
-            f" {settings.group}) run: stop them, or choose another build with --into."
-        )
+    await _check_group(settings)
     topic = report.topics.get("changelog")
     if topic is None:
         return False
@@ -57,6 +55,18 @@ async def check_target(settings: Settings, log: LogReader) -> bool:
         )
     _raise_problem(report)
     return False
+
+
+async def _check_group(settings: Settings) -> None:
+    """Nobody works in the build's group; one that died is in it until its session has ended."""
+    deadline = time.monotonic() + settings.session_seconds + _GRACE_SECONDS
+    while members := await group_members(settings):
+        if time.monotonic() > deadline:
+            raise ConfigurationError(
+                f"{members} worker{'s' if members > 1 else ''} of build {settings.build} (group"
+                f" {settings.group}) run: stop them, or choose another build with --into."
+            )
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def begin_anew(settings: Settings, *, delete: bool) -> None:
@@ -78,12 +88,12 @@ async def _is_unfinished(log: LogReader, place: TopicPartition, start: int, end:
         return False
     # A build that is not a backfill says so at its first record; a finished one near its end.
     first = await _watermark(log, place, start, start + 1)
-    if first is None or not is_unfinished(first):
+    if first is None or not first.unfinished:
         return False
     last = await _watermark(log, place, max(start, end - _TAIL), end)
     if last is None:
         last = await _watermark(log, place, start, end)
-    return last is not None and is_unfinished(last)
+    return last is not None and last.unfinished
 
 
 async def _watermark(
@@ -93,8 +103,3 @@ async def _watermark(
     async for _, records, _ in log.read({place: start}, {place: end}):
         view.add(one for one in records if one.key in (WATERMARK_KEY, CLAIM_KEY))
     return view.watermark
-
-
-def is_unfinished(watermark: Watermark) -> bool:
-    """Whether a backfill is still writing this state, or left it half written."""
-    return watermark.history is not UNSET and not watermark.history.finished
