@@ -17,6 +17,7 @@ the two ways equal. Columns of what comes out:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -44,6 +45,8 @@ _DATE: Final = r"\d{4}-\d\d-\d\d"
 _CLOCK: Final = r"[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
 _OFFSET: Final = r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)"
 _CONTROL: Final = r"[\x00-\x1f\x7f-\x{9f}]"
+_DECIMAL: Final = re.compile(r"DECIMAL\([0-9]+,([0-9]+)\)")
+"""DuckDB's name of the type, with its digits after the point."""
 _ESCAPED_IN_JSON: Final = r'["\\\x00-\x1f]'
 _ROOM_BYTES: Final = 512
 """Names, quotes and braces of a record's JSON, and a time written with its offset."""
@@ -56,7 +59,7 @@ def plain_rows(source: Source, settings: Settings) -> str:
     wanted = [column for column in source.columns if column.field is not None]
     cells = [f"nullif({as_text(one.sql, one.type)}, '') AS f_{one.field}" for one in wanted]
     absent = [f"NULL::VARCHAR AS f_{name}" for name in FIELDS if source.column_of(name) is None]
-    given = ", ".join([*cells, *absent, *_typed_times(source)])
+    given = ", ".join([*cells, *absent, *_typed(source)])
     values = _Values(source, settings)
     kept = ", ".join(f"f_{one.field}" for one in wanted)
     return (
@@ -93,6 +96,11 @@ class _Values:
     def minor(self) -> str:
         """Minor units of the base currency; NULL where the amount is not plainly written in it."""
         digits = EXPONENTS[self._settings.currency]
+        column = self._source.column_of("amount")
+        decimal = _DECIMAL.fullmatch(column.type) if column is not None else None
+        if decimal is not None and int(decimal[1]) <= digits:
+            within = f"amount_typed BETWEEN 0 AND {10 ** (_WHOLE_DIGITS - digits) - 1}"
+            return f"CASE WHEN {within} THEN (amount_typed * {10**digits})::BIGINT END"
         fraction = rf"(\.[0-9]{{1,{digits}}}0*)?" if digits else r"(\.0+)?"
         form = f"[0-9]{{1,{_WHOLE_DIGITS - digits}}}{fraction}"
         amount = f"try_cast(f_amount AS DECIMAL(18, {digits}))"
@@ -173,14 +181,21 @@ class _Values:
         yield f"{sizes} <= {(self._settings.max_value - _ROOM_BYTES) // _WORST_ESCAPE}"
 
 
-def _typed_times(source: Source) -> Iterable[str]:
-    """Columns of times that DuckDB has as times: read as such, not by way of their text."""
+def _typed(source: Source) -> Iterable[str]:
+    """Columns of times and of decimals, to be read as such and not by way of their text."""
     for which, field in _TIMES.items():
         column = source.column_of(field)
         if column is not None and _is_time(column):
-            quoted = '"' + column.sql.replace('"', '""') + '"'
+            quoted = _quoted(column)
             kind = "::TIMESTAMP" if column.type == "DATE" else ""
             yield f"{quoted}{kind} AS {which}_typed"
+    column = source.column_of("amount")
+    if column is not None and _DECIMAL.fullmatch(column.type):
+        yield f"{_quoted(column)} AS amount_typed"
+
+
+def _quoted(column: Column) -> str:
+    return '"' + column.sql.replace('"', '""') + '"'
 
 
 def _is_time(column: Column) -> bool:

@@ -60,14 +60,14 @@ def write(path: Path, rows: Sequence[Cells]) -> Path:
         lines = (json.dumps(dict(row), ensure_ascii=False) for row in rows)
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     else:
+        columns = ", ".join(f"\"{name}\": 'VARCHAR'" for name in names)
+        texts = write(path.with_suffix(".jsonl"), rows)
         with closing(duckdb.connect()) as connection:
-            columns = ", ".join(f'"{name}" VARCHAR' for name in names)
-            connection.execute(f"CREATE TABLE rows ({columns})")
-            marks = ", ".join("?" * len(names))
-            for row in rows:
-                cells = [row.get(name) for name in names]
-                connection.execute(f"INSERT INTO rows VALUES ({marks})", cells)
-            connection.execute(f"COPY rows TO '{path}' (FORMAT parquet)")
+            connection.execute(
+                f"COPY (SELECT * FROM read_json('{texts}', format = 'newline_delimited',"
+                f" columns = {{{columns}}})) TO '{path}' (FORMAT parquet)"
+            )
+        texts.unlink()
     return path
 
 

@@ -93,7 +93,7 @@ def rows(draw: st.DrawFn, *, with_ids: bool) -> dict[str, str]:
     suffix=st.sampled_from((".csv", ".parquet", ".jsonl")),
     until_us=st.sampled_from((FAR_US, CUT_US)),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_any_rows_right_or_wrong_become_what_the_stream_makes_of_them(
     history: list[Cells], zone: str, suffix: str, until_us: int
 ) -> None:
@@ -127,10 +127,12 @@ def without(name: str, history: Sequence[Cells]) -> list[Cells]:
     return [{field: cell for field, cell in row.items() if field != name} for row in history]
 
 
-@pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+@pytest.mark.parametrize(
+    ("suffix", "zone"),
+    [(".csv", zone) for zone in ZONES] + [(".parquet", ZONES[1]), (".jsonl", ZONES[2])],
+)
 def test_a_shop_s_history_becomes_what_the_stream_makes_of_it(
-    zone: str, suffix: str, tmp_path: Path
+    suffix: str, zone: str, tmp_path: Path
 ) -> None:
     settings_ = own(TIMEZONE=zone, PARTITIONS="5")
     path = write(tmp_path / f"shop{suffix}", events_of(SHOP))
@@ -215,7 +217,7 @@ def test_amounts_in_the_digits_of_the_base_currency(currency: str, tmp_path: Pat
     settings_ = own(CURRENCY=currency)
     text = write(tmp_path / "text.parquet", history)
     assert_same(streamed(settings_, [("purchase", text)]), backfilled(settings_, [str(text)]))
-    for number, kind in enumerate(("DOUBLE", "FLOAT", "DECIMAL(18, 4)", "DECIMAL(18, 2)")):
+    for number, kind in enumerate(("DOUBLE", "FLOAT", "DECIMAL(18, 4)", "DECIMAL(38, 2)")):
         path = tmp_path / f"{number}.parquet"
         with closing(duckdb.connect()) as connection:
             connection.execute(
@@ -237,8 +239,8 @@ def test_times_of_typed_columns_are_read_as_their_text(zone: str, tmp_path: Path
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(
                 "COPY (SELECT 'c-' || n % 3 AS customer_id, 'e-' || n AS event_id, 5 AS amount,"
-                " (TIMESTAMP '2023-10-20 23:59:59.123456' + to_minutes(n * 11))::"
-                f"{kind} AS occurred_at FROM range(4000) AS r(n)"
+                " (TIMESTAMP '2023-10-20 23:59:59.123456' + to_minutes(n * 19))::"
+                f"{kind} AS occurred_at FROM range(2000) AS r(n)"
                 f" UNION ALL SELECT 'c-4', 'e', 1, '1969-12-31'::{kind}) TO '{path}'"
                 " (FORMAT parquet)"
             )
