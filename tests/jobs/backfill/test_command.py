@@ -383,7 +383,9 @@ def test_a_kill_at_any_moment_touches_nothing_else_and_the_next_try_begins_anew(
     before = states_of(with_topics)
     given = ("--history", str(history), "--until", CUT)
     died = subprocess.run(
-        command(own_environ | {"LTV_FAILPOINT": failpoint}, "backfill", *given),
+        command(
+            own_environ | {"LTV_FAILPOINT": failpoint}, "backfill", *given, "--dir", str(tmp_path)
+        ),
         capture_output=True,
         text=True,
         timeout=60,
