@@ -171,6 +171,7 @@ def _sql(
         *before, last = connection.extract_statements(word)
         for statement in before:
             connection.execute(statement)
+        connection.execute("SET TimeZone = 'UTC'")  # in which times become texts, whatever they set
     except duckdb.Error as error:
         raise UsageError(f"The SQL of --history can't be run: {_first_line(error)}") from None
     relation = f"({last.query.strip().rstrip(';')})"

@@ -6,7 +6,6 @@ DuckDB works in the memory it is allowed and spills the rest beside the database
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -92,10 +91,8 @@ class Staging:
 
         self._settings = settings
         self.connection: DuckDBPyConnection = duckdb.connect(str(directory / "work.duckdb"))
-        threads = len(os.sched_getaffinity(0))
         for setting in (
             "TimeZone = 'UTC'",
-            f"threads = {threads}",
             f"memory_limit = '{MEMORY}'",
             f"temp_directory = {quoted_text(str(directory / 'spill'))}",
             "preserve_insertion_order = true",

@@ -88,6 +88,8 @@ def _csv_rows(binary: Binary, name: str, kind: str, mapping: Mapping[str, str]) 
             reader = csv.reader(text, delimiter=delimiter)
             width = len(header)
             for cells in reader:
+                if len(cells) == width + 1 and not cells[-1]:
+                    del cells[-1]  # a delimiter at the end of the line
                 if len(cells) != width:
                     if not cells:
                         continue

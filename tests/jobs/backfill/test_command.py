@@ -120,6 +120,8 @@ def test_the_state_is_whole_and_says_what_it_came_from(
     code, answer = backfill(own_environ, "--history", str(history), "--until", CUT)
     assert (code, answer["build"], answer["applied"], answer["customers"]) == (0, 2, 400, 40)
     assert answer["revenue_minor"] == sum(100 * n + 50 for n in range(400))
+    parts = ("applied", "duplicate", "refused", "past_the_cut")
+    assert answer["rows"] == sum(answer[name] for name in parts)
     settings = second(own_environ)
     expected = backfilled(settings, [str(history)])
     assert states_of(settings) == expected.states

@@ -187,6 +187,11 @@ WIDE = {
     "gross of sixteen bytes": [bought(number, 0, "9999999999999.99") for number in range(40)],
     "refunds": [bought(0, 0), {**bought(1, 0), "type": "refund", "order_id": "o"}],
     "a refund of nothing": [{**bought(1, 0, "0"), "type": "refund", "order_id": "o"}],
+    "sixteen bytes below zero": [
+        {**bought(n, 0, "9999999999999.99"), "type": "cancellation", "order_id": f"{n}",
+         "ordered_at": "2020-01-01"}
+        for n in range(40)
+    ],
     "beyond 64 bits": [
         {**bought(number, 0, "9" * 13), "currency": "EUR", "fx_rate": "9" * 9}
         for number in range(30)
@@ -272,7 +277,7 @@ def test_a_broken_line_is_refused_and_the_rows_around_it_are_kept(tmp_path: Path
     path = tmp_path / "orders.csv"
     path.write_text(
         'user;date;total;note\nann;2024-01-01;1;"a ""quoted""\nline; yes"\nann;2024-01-02\n'
-        "\nann;2024-01-03;3;x;y\nann;2024-01-04;4;ü\n",
+        "\nann;2024-01-03;3;x;y\nann;2024-01-04;4;ü;\n",
         encoding="utf-8-sig",
     )
     expected = streamed(own(), [("purchase", path)])
@@ -288,3 +293,11 @@ def test_columns_are_mapped_by_name_where_the_header_does_not_tell(tmp_path: Pat
     expected = streamed(own(), [("purchase", path)], mapping=mapping)
     assert len(expected.states) == 1
     assert_same(expected, backfilled(own(), [str(path)], mapping=mapping))
+
+
+def test_what_happened_at_the_very_cut_is_left_to_the_stream(tmp_path: Path) -> None:
+    path = write(tmp_path / "o.csv", [bought(n, n) for n in range(4)])
+    cut_us = (date(2020, 1, 3).toordinal() - date(1970, 1, 1).toordinal()) * DAY_US + DAY_US // 2
+    found = backfilled(own(), [str(path)], cut_us)
+    assert (found.past_the_cut, sum(sum(one.applied) for one in found.counted)) == (2, 2)
+    assert_same(streamed(own(), [("purchase", path)], cut_us), found)
