@@ -30,6 +30,10 @@ NAMES: Final = (
     "after_switch",
     "mid_clear",
     "before_finish",
+    "backfill_marked",
+    "backfill_bucket",
+    "backfill_written",
+    "backfill_watermark",
 )
 
 _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

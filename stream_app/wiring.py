@@ -9,7 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from stream_app.core.calendar import Calendar, tzdata_version
+from stream_app.core.calendar import Calendar
 from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.money import EXPONENTS
 from stream_app.core.score import ScoreSettings
@@ -22,10 +22,9 @@ from stream_app.stores.address import address
 from stream_app.stores.keys import Keys
 from stream_app.stores.log_reader import LogReader
 from stream_app.stores.scores import ScoreStore
-from stream_app.wire.changelog import Watermark
+from stream_app.wire.beginning import nothing_yet as nothing_yet
 from stream_app.wire.events import Decoder
 from stream_app.wire.partitioner import PARTITIONERS
-from stream_app.wire.state import STATE_VERSION
 from stream_app.worker.agent import Agent
 from stream_app.worker.app import LtvApp, connect, new_app
 from stream_app.worker.audit import Audit
@@ -142,20 +141,6 @@ def rules(settings: Settings) -> Rules:
         # Beside the limit there must be room for the one customer whose event ends the slice:
         # up to 800 KB when twenty thousand days get a wider layout at once.
         byte_limit=settings.slice_bytes // 3,
-    )
-
-
-def nothing_yet(settings: Settings) -> Watermark:
-    """The watermark of an empty state under these settings."""
-    return Watermark(
-        sources={},
-        state_version=STATE_VERSION,
-        time_zone=settings.time_zone,
-        currency=settings.currency,
-        partitioner=settings.partitioner,
-        tzdata=tzdata_version(),
-        partitions=settings.partitions,
-        max_value=settings.max_value,
     )
 
 

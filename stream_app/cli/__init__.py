@@ -7,7 +7,16 @@ from typing import NoReturn
 import click
 
 from stream_app import __version__
-from stream_app.cli import cut_over, dead_letters, look, modelling, operate, reporting, supply
+from stream_app.cli import (
+    builds,
+    cut_over,
+    dead_letters,
+    look,
+    modelling,
+    operate,
+    reporting,
+    supply,
+)
 from stream_app.cli.group import Commands, run
 
 
@@ -42,6 +51,7 @@ for _command in (
     cut_over.builds,
     cut_over.diff,
     cut_over.cut_over,
+    builds.backfill,
 ):
     ltv.add_command(_command)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from stream_app.cli.options import CONNECTION, setting_options, settings_from
+from stream_app.cli.supply import TYPES
 from stream_app.errors import UsageError
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -43,17 +44,41 @@ def explain(context: click.Context, customer_id: str, as_json: bool) -> int:
 )
 @click.option("--state-only", is_flag=True, help="Leave Redis out.")
 @click.option("--redis-only", is_flag=True, help="Leave the comparison of the state out.")
+@click.option(
+    "--history",
+    multiple=True,
+    metavar="FILES|SQL",
+    help="Of a build that ltv backfill made: the history as it was given there.",
+)
+@click.option("--type", "kind", type=click.Choice(TYPES), help="Of --history, as in backfill.")
+@click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The same.")
+@click.option("--event-id", metavar="COLUMN", help="The same.")
 @setting_options(*CONNECTION, "app_id", "build", "key_prefix")
 @click.pass_context
 def verify(
-    context: click.Context, as_json: bool, sample: int | None, state_only: bool, redis_only: bool
+    context: click.Context,
+    as_json: bool,
+    sample: int | None,
+    state_only: bool,
+    redis_only: bool,
+    history: tuple[str, ...],
+    kind: str | None,
+    mapping: tuple[str, ...],
+    event_id: str | None,
 ) -> int:
     """Recount everything from the topics and compare: exit 0 only when all is equal, else 1."""
     if state_only and redis_only:
         raise UsageError("--state-only and --redis-only leave nothing to compare; drop one.")
     settings = settings_from(context)
+    from stream_app.jobs.verification.history import HistoryOrder
     from stream_app.jobs.verify import run
 
+    named = (*mapping, f"event_id={event_id}") if event_id is not None else mapping
     return run(
-        settings, as_json=as_json, sample=sample, state_only=state_only, redis_only=redis_only
+        settings,
+        as_json=as_json,
+        sample=sample,
+        state_only=state_only,
+        redis_only=redis_only,
+        history=HistoryOrder(history, kind, named) if history else None,
     )

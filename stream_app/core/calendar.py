@@ -112,6 +112,15 @@ class Calendar:
             offset_us = self._offset_us(at_us)
         return (at_us + offset_us) // DAY_US
 
+    def constant_offset_us(self, utc_day: int) -> int | None:
+        """How far the zone is ahead of UTC all through a UTC day; None where that changes in it.
+
+        For whoever turns many instants into days at once.
+        """
+        if utc_day not in self._offsets:
+            self._offsets[utc_day] = self._constant_offset(utc_day)
+        return self._offsets[utc_day]
+
     def month_of(self, day: int) -> int:
         """Months since January 1970."""
         return month_of(day)

@@ -97,7 +97,8 @@ def _offsets(watermarks: Mapping[int, Watermark]) -> dict[str, dict[str, int]]:
 
 
 def _check(settings: Settings, watermark: Watermark) -> None:
-    """Days and money must be those of the settings, in which the model will be used."""
+    """Days and money must be those of the settings, in which the model will be used; and all
+    customers must be there."""
     for variable, ours, built in (
         ("LTV_CURRENCY", settings.currency, watermark.currency),
         ("LTV_TIMEZONE", settings.time_zone, watermark.time_zone),
@@ -107,3 +108,7 @@ def _check(settings: Settings, watermark: Watermark) -> None:
                 f"the state was built with {variable}={built}, and this is {ours}: use the settings"
                 " of the worker"
             )
+    if watermark.unfinished:
+        raise NotFound(
+            f"Build {settings.build} is an unfinished backfill: its customers are not whole yet."
+        )

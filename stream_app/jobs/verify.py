@@ -2,17 +2,23 @@
 
 For each partition: read the changelog to an end captured at the start; its watermark is the cut;
 recount the topics from nothing to exactly that cut, with code of its own; compare every customer
-and every count; compare Redis.  Works while traffic goes on: nothing is stopped, joined or written.
+and every count; compare Redis.  A state that began with a backfill is recounted from the same
+history, where it is given, and from the topics from there on.  Works while traffic goes on: nothing
+is stopped, joined or written.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from aiokafka import TopicPartition
+from msgspec import UNSET
 
 from stream_app.errors import SourceMismatch, VerificationFailed
 from stream_app.jobs.changelog_reader import ChangelogView, partition_counts, read_on
@@ -21,11 +27,18 @@ from stream_app.jobs.recount.facts import RefusedRecord
 from stream_app.jobs.verification.dead_letters import compare_letters, read_letters
 from stream_app.jobs.verification.findings import Findings
 from stream_app.jobs.verification.follow import Follower, Suspect
+from stream_app.jobs.verification.history import HistoryOrder, HistoryRows
 from stream_app.jobs.verification.printing import print_findings
 from stream_app.jobs.verification.redis_side import RedisSide, chosen, unreachable
 from stream_app.jobs.verification.rescoring import Rescoring
-from stream_app.jobs.verification.sources import compare_counts, recount_partition
-from stream_app.jobs.verification.state import compare_states
+from stream_app.jobs.verification.sources import (
+    Given,
+    compare_counts,
+    compare_streamed,
+    history_of,
+    recount_partition,
+)
+from stream_app.jobs.verification.state import compare_partly, compare_states
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
 from stream_app.stores.redis import TROUBLE
@@ -44,6 +57,8 @@ class Scope:
     sample: int | None = None
     """Compare the hashes of so many customers instead of all; chosen by a hash of their ids."""
     settle_seconds: float = SETTLE_SECONDS
+    history: HistoryOrder | None = None
+    """The history that the state began with, as `ltv backfill` was given it."""
 
 
 def run(
@@ -53,9 +68,10 @@ def run(
     sample: int | None = None,
     state_only: bool = False,
     redis_only: bool = False,
+    history: HistoryOrder | None = None,
 ) -> int:
     """Verify, print the findings; 0 when all is equal, 1 when anything differs."""
-    scope = Scope(state=not redis_only, redis=not state_only, sample=sample)
+    scope = Scope(not redis_only, not state_only, sample, history=history)
     findings = asyncio.run(verify(settings, scope))
     print_findings(findings, settings.currency, as_json=as_json)
     return 0 if findings.equal else 1
@@ -95,6 +111,10 @@ class _Verification:
         self._refused: list[RefusedRecord] = []
         self._suspects: dict[bytes, Suspect] = {}
         self._known: set[bytes] = set()
+        self._begin: dict[int, Mapping[str, int]] = {}
+        """By partition: the offsets from which a state that began with a history was streamed."""
+        self._history: HistoryRows | None = None
+        self._refused_rows = 0
 
     @classmethod
     async def open(cls, settings: Settings, scope: Scope, stack: AsyncExitStack) -> _Verification:
@@ -105,6 +125,10 @@ class _Verification:
         await log.start()
         stack.push_async_callback(log.stop)
         verification = cls(settings, scope, counts[topic], log)
+        if scope.history is not None and scope.state:
+            directory = stack.enter_context(TemporaryDirectory(prefix="ltv-verify-"))
+            verification._history = HistoryRows(settings, scope.history, Path(directory))
+            verification._history.read()
         if scope.redis:
             side = RedisSide(settings, Rescoring(settings))
             verification._redis = await stack.enter_async_context(side)
@@ -126,6 +150,7 @@ class _Verification:
                 " `ltv worker` run with these settings (LTV_APP_ID, LTV_BUILD)?"
             )
         if self._scope.state:
+            self._compare_history()
             await self._compare_letters()
         await self._look_again()
 
@@ -147,16 +172,15 @@ class _Verification:
                 )
             return
         _check_settings(self._settings, watermark)
+        if watermark.unfinished:
+            raise VerificationFailed(
+                f"build {self._settings.build} is an unfinished backfill: there is nothing to"
+                " verify before ltv backfill has made it"
+            )
         cut = {topic: _next_offset(watermark, topic) for topic in self._settings.source_topics}
         findings.cut[view.number] = cut
         if self._scope.state:
-            counted = await recount_partition(
-                self._log, self._settings, view.number, cut, self._partitions, findings,
-                progress.advance,
-            )  # fmt: skip
-            compare_states(view.number, counted.customers, view.customers, findings)
-            compare_counts(view.number, counted, watermark, findings)
-            self._refused += counted.refused
+            await self._compare_state(view, watermark, cut, progress)
         else:
             findings.customers += len(view.customers)
         if self._redis is not None:
@@ -166,11 +190,58 @@ class _Verification:
             self._known |= view.customers.keys()
         view.follow(())
 
+    async def _compare_state(
+        self, view: ChangelogView, watermark: Watermark, cut: dict[str, int], progress: Progress
+    ) -> None:
+        number, findings, history = view.number, self.findings, watermark.history
+        given = None
+        if history is not UNSET:
+            self._begin[number] = history.starts
+            self._refused_rows = history.refused
+            if self._history is not None:
+                given = Given(self._history, history.until_us)
+        counted = await recount_partition(
+            self._log, self._settings, number, self._begin.get(number, {}), cut, self._partitions,
+            findings, progress.advance, given,
+        )  # fmt: skip
+        if history is not UNSET and given is None:
+            net = watermark.net_minor
+            compare_partly(number, counted.customers, view.customers, net, findings)
+            compare_streamed(number, counted, watermark, findings)
+        else:
+            compare_states(number, counted.customers, view.customers, findings)
+            compare_counts(number, counted, watermark, findings)
+        self._refused += [one for one in counted.refused if one.topic in cut]
+
+    def _compare_history(self) -> None:
+        """What is said of the history as a whole."""
+        findings = self.findings
+        if self._history is None:
+            if self._begin:
+                findings.notes.append(
+                    "the state began with a history that never was in the topics: what came from it"
+                    " was not recounted; give it as ltv backfill had it (--history)"
+                )
+            return
+        if not self._begin:
+            raise VerificationFailed(
+                f"build {self._settings.build} did not begin with a history: leave --history out"
+            )
+        told = self._history.unreadable + sum(
+            tally.refused
+            for topic in self._settings.source_topics
+            if (tally := findings.topics.get(history_of(topic))) is not None
+        )
+        if told != self._refused_rows:
+            findings.problems.append(
+                f"history: the backfill refused {self._refused_rows:,} rows, the recount {told:,}"
+            )
+
     async def _compare_letters(self) -> None:
         topic = self._settings.topic_dead_letters
         counts = await partition_counts(self._settings, topic)
         found = await read_letters(self._log, topic, counts[topic])
-        compare_letters(self._refused, found, self.findings.cut, self.findings)
+        compare_letters(self._refused, found, self.findings.cut, self.findings, self._begin)
 
     async def _look_again(self) -> None:
         if self._redis is None:

@@ -49,6 +49,14 @@ class LogReader:
         """Offset after the last readable record of each partition."""
         return dict(await self._started.end_offsets(list(partitions)))
 
+    async def offsets_at(
+        self, partitions: Iterable[TopicPartition], timestamp_ms: int
+    ) -> dict[TopicPartition, int | None]:
+        """The first offset with this timestamp or a later one; None where no record has."""
+        asked = dict.fromkeys(partitions, timestamp_ms)
+        found = await self._started.offsets_for_times(asked)
+        return {one: each.offset if each is not None else None for one, each in found.items()}
+
     async def record_at(self, partition: TopicPartition, offset: int) -> Any | None:
         """The record at ``offset``, or the next one the log still has; None past the end."""
         end = (await self.ends([partition]))[partition]

@@ -6,12 +6,13 @@ little-endian) and the state (state.py).  Control keys begin with a zero byte, w
 
 from __future__ import annotations
 
+from hashlib import sha256
 from struct import Struct as Packing
 from struct import error as PackingError
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from stream_app.errors import ChangelogFault
 
@@ -46,6 +47,30 @@ class SourcePosition(Struct, frozen=True):
     refused: int = 0
 
 
+class RowCounts(Struct, frozen=True):
+    """Rows of a history that were folded into a partition; what was refused is not among them."""
+
+    applied: int = 0
+    duplicate: int = 0
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """What of a partition's state never was in the log: `ltv backfill` made it from rows.
+
+    While the customers are being written, ``finished`` is false and the state is nobody's to use.
+    """
+
+    until_us: int
+    """Rows that happened before this instant were taken, microseconds since 1970."""
+    finished: bool = True
+    starts: dict[str, int] = {}
+    """By topic name: the offset from which on the log was folded; older records are in the rows."""
+    rows: dict[str, RowCounts] = {}
+    """By topic name: rows of this partition's customers of the kinds that the topic carries."""
+    refused: int = 0
+    """Rows of the whole history that were left out because a worker would have refused them."""
+
+
 class Watermark(Struct, frozen=True, kw_only=True):
     """Which source records are in a partition's state, and the settings that decided it."""
 
@@ -63,6 +88,14 @@ class Watermark(Struct, frozen=True, kw_only=True):
     """Largest accepted ``occurred_at``, microseconds since 1970."""
     net_minor: int = 0
     """Applied purchases less cancellations less refunds, base minor units."""
+    history: History | UnsetType = UNSET
+    """Of a state that began with a backfill; UNSET, and not written, where all came from the log.
+    The counts of ``sources`` are those of the log alone, ``max_at_us`` and ``net_minor`` of all."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a backfill is still writing this state, or has left it half written."""
+        return self.history is not UNSET and not self.history.finished
 
 
 class Claim(Struct, frozen=True):
@@ -106,7 +139,11 @@ def encode_watermark(watermark: Watermark) -> bytes:
     """
     if _INT64.start <= watermark.net_minor < _INT64.stop:
         return msgspec.msgpack.encode(watermark)
-    fields = msgspec.structs.asdict(watermark)
+    fields = {
+        name: value
+        for name, value in msgspec.structs.asdict(watermark).items()
+        if value is not UNSET
+    }
     return msgspec.msgpack.encode({**fields, "net_minor": str(watermark.net_minor)})
 
 
@@ -117,6 +154,12 @@ def decode_watermark(body: bytes) -> Watermark:
         return msgspec.convert({**fields, "net_minor": int(fields["net_minor"])}, Watermark)
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
         raise ChangelogCorrupt(f"no watermark: {error}") from None
+
+
+def anchor_of(record: Any) -> Anchor:
+    """Fingerprint of a source record, by which the same log is recognised later."""
+    digest = sha256((record.key or b"") + b"\0" + (record.value or b"")).digest()[:8]
+    return Anchor(offset=record.offset, timestamp_ms=record.timestamp, digest=digest)
 
 
 def encode_claim(claim: Claim) -> bytes:

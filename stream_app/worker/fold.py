@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
 
 from stream_app.core.customer import Customer, Outcome
 from stream_app.core.events import Cancellation, Purchase, Refund
-from stream_app.wire.changelog import Anchor, SourcePosition
+from stream_app.wire.changelog import SourcePosition, anchor_of
 from stream_app.wire.events import Decoder
 from stream_app.wire.refusal import Reason, Refusal
 from stream_app.worker.partition import Partition
@@ -143,12 +142,6 @@ def signed_money(event: Any) -> int:
     if kind is Refund or kind is Cancellation:
         return -(event.base_minor or 0)
     return 0
-
-
-def anchor_of(record: Any) -> Anchor:
-    """Fingerprint of a source record, by which the same log is recognised later."""
-    digest = sha256((record.key or b"") + b"\0" + (record.value or b"")).digest()[:8]
-    return Anchor(offset=record.offset, timestamp_ms=record.timestamp, digest=digest)
 
 
 def misplaces(key: bytes, number: int, rules: Rules) -> bool:

@@ -17,8 +17,7 @@ from aiokafka import TopicPartition
 from stream_app.errors import SourceMismatch
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
-from stream_app.wire.changelog import SourcePosition, Watermark
-from stream_app.worker.fold import anchor_of
+from stream_app.wire.changelog import SourcePosition, Watermark, anchor_of
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +48,7 @@ class Sources:
         if watermark is None:
             return self._fresh(number, starts, committed)
         self._check_settings(watermark, number)
+        self._check_history(watermark)
         for partition in partitions:
             position = watermark.sources.get(partition.topic)
             if position is not None:
@@ -109,6 +109,14 @@ class Sources:
                     f"{name} {was!r}, {variable} is {now!r}: set it back, or make a new build with "
                     "ltv backfill"
                 )
+
+    def _check_history(self, watermark: Watermark) -> None:
+        if watermark.unfinished:
+            raise SourceMismatch(
+                f"the changelog {self._settings.changelog_topic} is an unfinished backfill: wait "
+                f"for it, or run ltv backfill --into {self._settings.build} again, which begins "
+                "anew"
+            )
 
     def _check_bounds(
         self, partition: TopicPartition, position: SourcePosition, start: int, end: int

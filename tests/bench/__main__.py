@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from tests.bench import ageing, diff, latency, recovery, republish, throughput
+from tests.bench import ageing, backfill, diff, latency, recovery, republish, throughput
 from tests.bench.bed import Bed, new_bed
 from tests.bench.results import Figure, keep, show
 
@@ -20,6 +20,7 @@ BENCHES: dict[str, Callable[[Bed], Awaitable[list[Figure]]]] = {
     "diff": diff.run,
     "republish": republish.run,
     "ageing": ageing.run,
+    "backfill": backfill.run,
 }
 
 

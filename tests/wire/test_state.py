@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from stream_app.core.customer import Customer
 from stream_app.core.events import Activity, Purchase, Signup
@@ -12,6 +13,8 @@ from stream_app.wire.changelog import (
     Anchor,
     ChangelogCorrupt,
     Claim,
+    History,
+    RowCounts,
     SourcePosition,
     Watermark,
     decode_claim,
@@ -91,6 +94,27 @@ def test_control_records_read_back() -> None:
     assert decode_claim(encode_claim(claim)) == claim
 
 
+def test_a_watermark_without_a_history_has_the_bytes_it_always_had() -> None:
+    """Written by the version before histories; they stay readable and stay the same."""
+    assert decode_watermark(bytes.fromhex(WATERMARK_V1)) == WATERMARK
+    assert encode_watermark(WATERMARK).hex() == WATERMARK_V1
+    assert not WATERMARK.unfinished
+
+
+@pytest.mark.parametrize("net_minor", [-3, 10**30])
+def test_a_watermark_says_what_history_its_state_began_with(net_minor: int) -> None:
+    history = History(
+        until_us=7, starts={"purchases": 4}, rows={"purchases": RowCounts(5, 1)}, refused=2
+    )
+    began = structs.replace(WATERMARK, history=history, net_minor=net_minor)
+    assert decode_watermark(encode_watermark(began)) == began
+    half = structs.replace(began, history=History(until_us=7, finished=False))
+    assert decode_watermark(encode_watermark(half)).unfinished
+    assert not began.unfinished
+    beyond = structs.replace(WATERMARK, net_minor=10**30)
+    assert decode_watermark(encode_watermark(beyond)) == beyond
+
+
 def test_foreign_changelog_records_are_refused() -> None:
     with pytest.raises(ChangelogCorrupt, match="too short"):
         decode_value(b"\1")
@@ -105,4 +129,12 @@ def test_foreign_changelog_records_are_refused() -> None:
 STATE_V1 = (
     "010007020003000000000000000c4d01d20400000e4d0100000000110000060dcf84f05c004d0b732d31006164"
     "730300890201070045555202f401004d0b9050f7d7e74fe1804d0c8f0637caaa5d64e14d0e0a198b9fc12ca73d"
+)
+WATERMARK_V1 = (
+    "8aa7736f757263657381a970757263686173657385ab6e6578745f6f66667365740aa6616e63686f7283a66f6666"
+    "73657409ac74696d657374616d705f6d73cf0000018cc4e52200a6646967657374c4083132333435363738a76170"
+    "706c69656407a96475706c696361746502a77265667573656401ad73746174655f76657273696f6e01a974696d65"
+    "5f7a6f6e65a3555443a863757272656e6379a3555344ab706172746974696f6e6572a76d75726d757232a6747a64"
+    "617461a53230323562aa706172746974696f6e7308a96d61785f76616c7565ce000f0000a96d61785f61745f7573"
+    "05a96e65745f6d696e6f72fd"
 )

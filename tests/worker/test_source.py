@@ -8,9 +8,8 @@ import pytest
 from msgspec import structs
 
 from stream_app.errors import SourceMismatch
-from stream_app.wire.changelog import SourcePosition, Watermark
+from stream_app.wire.changelog import History, SourcePosition, Watermark, anchor_of
 from stream_app.wiring import nothing_yet
-from stream_app.worker.fold import anchor_of
 from stream_app.worker.source import Sources
 from tests.worker.memory_log import MemoryLogs, MemoryReader
 from tests.worker.records import bought, settings
@@ -212,3 +211,17 @@ async def test_the_settings_are_looked_at_before_the_log(shop: Shop) -> None:
     shop.purchases.trim(9)
     sentence = await shop.refusal(structs.replace(shop.watermark, currency="EUR"))
     assert "LTV_CURRENCY" in sentence
+
+
+# -- a state that began with a history ----------------------------------------------------------
+
+
+async def test_a_history_goes_on_with_the_state(shop: Shop) -> None:
+    history = History(until_us=5, starts={"purchases": 6})
+    began = structs.replace(shop.watermark, history=history)
+    assert (await shop.check(began)).history == history
+
+
+async def test_an_unfinished_backfill_is_nobody_s_state(shop: Shop) -> None:
+    half = structs.replace(nothing_yet(shop.settings), history=History(until_us=5, finished=False))
+    assert "unfinished backfill" in await shop.refusal(half)

@@ -56,8 +56,11 @@ class PartitionRecount:
         self.net_minor = 0
         self.newest_us = 0
 
-    def count(self, topic: str, records: Iterable[RawRecord]) -> None:
-        """Count records of one topic, in the order of the log."""
+    def count(self, topic: str, records: Iterable[RawRecord], until_us: int | None = None) -> None:
+        """Count records of one topic, in the order of the log.
+
+        With `until_us` what happened then or later is passed over, as if it were not there.
+        """
         reader, counts = self._readers[topic], self.counts[topic]
         seen, customers = self._seen, self.customers
         for record in records:
@@ -66,6 +69,8 @@ class PartitionRecount:
                 counts.refused[entry] += 1
                 place = (topic, record.partition, record.offset)
                 self.refused.append(RefusedRecord(*place, entry))
+                continue
+            if until_us is not None and entry.at_us >= until_us:
                 continue
             if entry.type != "activity":
                 identity = f"{entry.customer}\0{entry.type}\0{entry.identity}"

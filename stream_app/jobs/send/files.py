@@ -12,12 +12,15 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import msgspec
 
 from stream_app.errors import UsageError
 from stream_app.jobs.send.columns import fields_of, require
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 Binary = IO[bytes] | gzip.GzipFile
 Fields = dict[str, Any]
@@ -47,15 +50,16 @@ def open_source(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
     if name.endswith((".parquet", ".pq")):
         return _parquet(path, kind, mapping)
     if name.endswith((".jsonl", ".ndjson", ".json")):
-        binary, fraction = _open(path)
+        binary, fraction = opened(path)
         return Source(_json_rows(binary, path.name, mapping), fraction, binary.close)
     if name.endswith((".csv", ".tsv", ".txt")):
-        binary, fraction = _open(path)
+        binary, fraction = opened(path)
         return Source(_csv_rows(binary, path.name, kind, mapping), fraction, binary.close)
     raise UsageError(f"{path.name} is not .csv, .tsv, .jsonl, .ndjson or .parquet (or those .gz).")
 
 
-def _open(path: Path) -> tuple[Binary, Callable[[], float]]:
+def opened(path: Path) -> tuple[Binary, Callable[[], float]]:
+    """The bytes of a file, unpacked where it is gzipped, and how much of it is read (0-1)."""
     size = max(path.stat().st_size, 1)
     if not path.name.lower().endswith(".gz"):
         plain = path.open("rb")
@@ -79,13 +83,13 @@ class _Unpacked(gzip.GzipFile):
 def _csv_rows(binary: Binary, name: str, kind: str, mapping: Mapping[str, str]) -> Iterator[Row]:
     with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
         try:
-            first = text.readline()
-            delimiter = max(DELIMITERS, key=first.count)
-            header = next(csv.reader([first], delimiter=delimiter), [])
+            delimiter, header = csv_head(text)
             picks = _picks(header, name, kind, mapping)
             reader = csv.reader(text, delimiter=delimiter)
             width = len(header)
             for cells in reader:
+                if len(cells) == width + 1 and not cells[-1]:
+                    del cells[-1]  # a delimiter at the end of the line
                 if len(cells) != width:
                     if not cells:
                         continue
@@ -100,6 +104,13 @@ def _csv_rows(binary: Binary, name: str, kind: str, mapping: Mapping[str, str]) 
             raise UsageError(f"{name} is not UTF-8 text: {error.reason} ({error.start}).") from None
         except csv.Error as error:
             raise UsageError(f"{name} can't be read as CSV: {error}.") from None
+
+
+def csv_head(text: TextIO) -> tuple[str, list[str]]:
+    """The delimiter, which is the one that the first line has most of, and the header."""
+    first = text.readline()
+    delimiter = max(DELIMITERS, key=first.count)
+    return delimiter, next(csv.reader([first], delimiter=delimiter), [])
 
 
 def _picks(
@@ -163,23 +174,38 @@ def _parquet(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
     header = [str(column[0]) for column in described]
     picks = _picks(header, path.name, kind, mapping)
     total, seen = max(int(counted[0]) if counted else 0, 1), [0]
-
-    def rows() -> Iterator[Row]:
-        chosen = ", ".join(_as_text(header[index], str(described[index][1])) for index, _ in picks)
-        found = connection.execute(f"SELECT {chosen} FROM read_parquet(?)", [str(path)])
-        while cells_of := found.fetchmany(PARQUET_ROWS):
-            for cells in cells_of:
-                seen[0] += 1
-                yield Row(
-                    seen[0],
-                    {field: cell for (_, field), cell in zip(picks, cells, strict=True) if cell},
-                )
-
-    return Source(rows(), lambda: seen[0] / total, connection.close)
+    cells = [(field, as_text(header[index], str(described[index][1]))) for index, field in picks]
+    relation = f"read_parquet({quoted_text(str(path))})"
+    rows = table_rows(connection, relation, cells, seen)
+    return Source(rows, lambda: seen[0] / total, connection.close)
 
 
-def _as_text(column: str, column_type: str) -> str:
+def table_rows(
+    connection: DuckDBPyConnection, relation: str, cells: list[tuple[str, str]], seen: list[int]
+) -> Iterator[Row]:
+    """The rows of a relation of DuckDB; `cells` are fields with their SQL. `seen` counts them."""
+    found = connection.execute(f"SELECT {', '.join(text for _, text in cells)} FROM {relation}")
+    while some := found.fetchmany(PARQUET_ROWS):
+        for row in some:
+            seen[0] += 1
+            yield Row(
+                seen[0],
+                {field: cell for (field, _), cell in zip(cells, row, strict=True) if cell},
+            )
+
+
+def as_text(column: str, column_type: str) -> str:
+    """SQL for a column as the text that a row has: exact for decimals, JSON for what is nested."""
     quoted = '"' + column.replace('"', '""') + '"'
     if column_type.endswith("]") or column_type.startswith(("STRUCT", "MAP")):
         return f"to_json({quoted})::VARCHAR"
     return f"{quoted}::VARCHAR"
+
+
+def quoted_text(text: str) -> str:
+    """A text as SQL writes it.
+
+    >>> quoted_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"

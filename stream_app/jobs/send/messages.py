@@ -67,21 +67,27 @@ class Messages:
     def of(self, rows: Iterator[Row]) -> Iterator[Message | Refused]:
         """The message of each row, or why a worker would refuse it."""
         for row in rows:
-            words = broken(row.fields)
-            if words is not None:
-                yield Refused(row.line, "unreadable", words)
-                continue
-            fields = row.fields
-            changed = self._complete(fields)
-            value = row.json if row.json is not None and not changed else self._encode(fields)
-            customer = fields.get("customer_id")
-            key = customer.encode() if isinstance(customer, str) else b""
-            role = role_of(fields["type"])
-            refusal = self._check[role](key, value)
-            if refusal is None:
-                yield Message(role, key, value)
-            else:
-                yield Refused(row.line, str(refusal.reason), refusal.detail)
+            one = self.message_of(row)
+            if isinstance(one, Message):
+                refusal = self._check[one.role](one.key, one.value)
+                if refusal is not None:
+                    one = Refused(row.line, str(refusal.reason), refusal.detail)
+            yield one
+
+    def message_of(self, row: Row) -> Message | Refused:
+        """The message of a row, whatever a worker would say to it; refused is what is unreadable.
+
+        Rows must come in the order of their file: it counts for those without an `event_id`.
+        """
+        words = broken(row.fields)
+        if words is not None:
+            return Refused(row.line, "unreadable", words)
+        fields = row.fields
+        changed = self._complete(fields)
+        value = row.json if row.json is not None and not changed else self._encode(fields)
+        customer = fields.get("customer_id")
+        key = customer.encode() if isinstance(customer, str) else b""
+        return Message(role_of(fields["type"]), key, value)
 
     def _complete(self, fields: Fields) -> bool:
         """Fill in what the row leaves out; say whether anything was changed."""

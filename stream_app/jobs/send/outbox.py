@@ -24,6 +24,8 @@ REQUEST_BYTES = 8 << 20
 KNOWN_KEYS = 1 << 20
 """Customers whose partition is remembered: the hash costs 3 us in Python, a look 0.1 us."""
 
+SEND_AGAIN = "Send the same again: what arrived already counts once."
+
 Headers = list[tuple[str, bytes | None]]
 NO_HEADERS: Headers = []
 
@@ -34,8 +36,12 @@ class Outbox:
     `add` may wait for room; what was added is under way after `flush`.
     """
 
-    def __init__(self, settings: Settings, compression: str = "lz4") -> None:
+    def __init__(
+        self, settings: Settings, compression: str = "lz4", *, advice: str = SEND_AGAIN
+    ) -> None:
+        """`advice`: what to do when not everything was acknowledged."""
         self._settings = settings
+        self._advice = advice
         # trust means the worker doesn't check; a producer has to choose all the same.
         self._choose = PARTITIONERS[settings.partitioner] or murmur2
         self._producer = AIOKafkaProducer(
@@ -149,5 +155,5 @@ class Outbox:
             why = "a batch is larger than the topic's max.message.bytes"
         raise Incomplete(
             f"The brokers acknowledged {self.acknowledged:,} of {self.sent:,} records, then failed:"
-            f" {why}. Send the same again: what arrived already counts once."
+            f" {why}. {self._advice}"
         ) from self._failure

@@ -2,6 +2,7 @@
 
 findings.py      what was compared, what differed, and the verdict; printing.py shows it
 sources.py       a partition's topics, recounted to the cut
+history.py       what of a state never was in the topics: rows, read one by one
 state.py         recounted facts against the state in the changelog
 redis_side.py    the first look at every hash, and hashes of nobody
 hashes.py        a hash against the facts, field by field

@@ -80,6 +80,9 @@ class Findings:
     unpromised_different: int = 0
     """Those of them that differ."""
     state: Tally | None = None
+    partly: Tally | None = None
+    """Customers of a state that began with a history which was not given: whether they hold at
+    least what the topics say."""
     redis: Tally | None = None
     dead_letters: Letters | None = None
     models: dict[str, int] = field(default_factory=dict)
@@ -112,8 +115,8 @@ class Findings:
 
     @property
     def equal(self) -> bool:
-        """The verdict: nothing at all differs."""
-        tallies = (self.state, self.redis, self.dead_letters)
+        """The verdict: nothing at all differs of what was compared."""
+        tallies = (self.state, self.partly, self.redis, self.dead_letters)
         return not self.problems and not any(one.wrong for one in tallies if one is not None)
 
     def as_json(self) -> dict[str, Any]:

@@ -35,6 +35,8 @@ def lines(findings: Findings, currency: str) -> Iterator[str]:
     if findings.state is not None:
         yield f"{'state:':14} {_tally(findings.state)}"
         yield f"{'revenue:':14} {_money(findings, currency)}"
+    if findings.partly is not None:
+        yield f"{'state:':14} {_tally(findings.partly, 'hold what the topics say')}"
     if findings.redis is not None:
         yield f"{'redis:':14} {_tally(findings.redis)}"
     if findings.models:
@@ -61,8 +63,8 @@ def lines(findings: Findings, currency: str) -> Iterator[str]:
     yield _verdict(findings)
 
 
-def _tally(tally: Tally) -> str:
-    words = [f"{tally.equal:,} of {tally.compared:,} customers equal"]
+def _tally(tally: Tally, verdict: str = "equal") -> str:
+    words = [f"{tally.equal:,} of {tally.compared:,} customers {verdict}"]
     for name in ("different", "missing", "extra", "stale"):
         if getattr(tally, name):
             words.append(f"{getattr(tally, name):,} {name}")
@@ -94,7 +96,8 @@ def _money(findings: Findings, currency: str) -> str:
 
 def _verdict(findings: Findings) -> str:
     if findings.equal:
-        return f"EQUAL: {findings.customers:,} customers in {findings.seconds:.1f} s"
+        words = "EQUAL" if findings.partly is None else "EQUAL as far as it was compared"
+        return f"{words}: {findings.customers:,} customers in {findings.seconds:.1f} s"
     wrong = findings.differences + len(findings.problems)
     return f"NOT EQUAL: {wrong:,} differences among {findings.customers:,} customers"
 

@@ -63,6 +63,51 @@ def compare_states(
         findings.differs("state", who, f"is in partition {number}, not in the topics")
 
 
+def compare_partly(
+    number: int,
+    recounted: Mapping[str, Ledger],
+    held: Mapping[bytes, Version],
+    net_minor: int,
+    findings: Findings,
+) -> None:
+    """Without the history that the state began with: does it hold at least what the topics say, and
+    does the money of its customers come to what it has counted?"""
+    tally = findings.partly = findings.partly or Tally()
+    findings.customers += len(held)
+    revenue = 0
+    for key, version in held.items():
+        found = facts_of(decode(version.body))
+        revenue += found.revenue
+        ledger = recounted.get(key.decode("utf-8", "replace"))
+        lacks = _lacks(found, ledger) if ledger is not None else None
+        if lacks is None:
+            tally.equal += 1
+        else:
+            tally.different += 1
+            findings.differs("state", key.decode("utf-8", "replace"), lacks)
+    for customer in recounted.keys() - {key.decode("utf-8", "replace") for key in held}:
+        tally.missing += 1
+        findings.differs("state", customer, f"is in the topics, not in partition {number}")
+    findings.revenue_minor += revenue
+    if revenue != net_minor:
+        findings.problems.append(
+            f"partition {number}: the customers' revenue is {revenue:,} minor units, the money"
+            f" counted {net_minor:,}"
+        )
+
+
+def _lacks(found: Facts, ledger: Ledger) -> str | None:
+    """What the topics say of a customer and the state does not; None where nothing."""
+    expected = ledger.facts()
+    if found.rev < expected.rev:
+        return f"rev is {found.rev:,}, the topics alone have {expected.rev:,}"
+    if not set(found.months) >= set(expected.months):
+        return f"active months are {found.months}, the topics have {expected.months}"
+    if expected.signup is not None and (found.signup is None or found.signup > expected.signup):
+        return f"signup is {found.signup!r}, the topics have {expected.signup!r}"
+    return None
+
+
 def difference(found: Facts, expected: Facts) -> str:
     """What differs, in one line: the first day that does, or the first fact."""
     if found.days != expected.days:
