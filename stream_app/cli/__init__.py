@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from stream_app import __version__
-from stream_app.cli import dead_letters, look, modelling, operate, reporting, supply
+from stream_app.cli import dead_letters, look, modelling, operate, reporting, serving, supply
 from stream_app.cli.group import Commands, run
 
 
@@ -35,6 +35,7 @@ for _command in (
     look.explain,
     look.verify,
     reporting.report,
+    serving.serve,
     modelling.fit,
     modelling.validate,
     modelling.models,
