@@ -50,6 +50,17 @@ class Customers:
             self._reading = asyncio.create_task(self._read_all())
         return await asked
 
+    async def over(self, customer_id: str, instants: Sequence[int]) -> list[Score]:
+        """The same customer at each of these instants, as if nothing came between."""
+        found: list[Score] = []
+        for at in instants:
+            (score,) = await self._publication.bounded(
+                lambda at=at: self._reader.customers([customer_id], now=at)  # type: ignore[misc]
+            )
+            if score is not None:
+                found.append(score)
+        return found
+
     async def published(self, customer_id: str) -> Score | None:
         """A customer's scores as a worker wrote them."""
         (stored,) = await self._publication.hashes(

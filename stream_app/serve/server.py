@@ -35,7 +35,7 @@ class Server:
         self._publication = Publication(settings)
         token = Token(settings.serve_token)
         api = Api(settings, self._publication, self.metrics)
-        site = Site(settings, api, token)
+        site = Site(settings, self._publication, api, token)
         gate = Gate(settings, token, self.metrics, site)
         self._application = web.Application(
             middlewares=[gate.middleware()], client_max_size=MOST_BODY
