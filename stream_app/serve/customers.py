@@ -7,19 +7,19 @@ Redis is asked are read and scored together.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
-from stream_app.errors import Fault, ScoreUnavailable
+from stream_app.errors import ScoreUnavailable
 from stream_app.reader import AsyncScoreReader, Score
 from stream_app.serve.publication import Publication
 from stream_app.settings import Settings
 from stream_app.stores.redis import TROUBLE
 from stream_app.web.answers import dumps
 from stream_app.wire.score_fields import FIELDS
-from stream_app.wire.scores import parse_hash
+from stream_app.wire.scores import parse_fields
 
 TOGETHER: Final = 64
 """Customers read at once at most: two milliseconds of scoring, which others wait for."""
@@ -27,6 +27,7 @@ LATEST: Final = frozenset({"as_of", "next_order_at"})
 """Fields that move with every second, and are of no weight in telling two answers apart."""
 
 _NAMES: Final = tuple(field.name for field in FIELDS)
+_Asked = tuple[str, "asyncio.Future[Score | None]"]
 
 
 class Customers:
@@ -37,18 +38,18 @@ class Customers:
         self._reader = AsyncScoreReader(publication.client, prefix=settings.key_prefix)
         self._now = settings.as_of_seconds
         self._as_published = settings.as_of_event_time
-        self._waiting: list[tuple[str, asyncio.Future[Score | None]]] = []
-        self._reading: asyncio.Task[None] | None = None
+        self._of_now = Together(self._read)
+        self._of_then = Together(self._read_published)
 
     async def now(self, customer_id: str) -> Score | None:
         """A customer's scores as of now, or of LTV_AS_OF; None where nothing is published."""
         if self._as_published:
             return await self.published(customer_id)
-        asked: asyncio.Future[Score | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((customer_id, asked))
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read_all())
-        return await asked
+        return await self._of_now.read(customer_id)
+
+    async def published(self, customer_id: str) -> Score | None:
+        """A customer's scores as a worker wrote them."""
+        return await self._of_then.read(customer_id)
 
     async def over(self, customer_id: str, instants: Sequence[int]) -> list[Score]:
         """The same customer at each of these instants, as if nothing came between."""
@@ -61,18 +62,35 @@ class Customers:
                 found.append(score)
         return found
 
-    async def published(self, customer_id: str) -> Score | None:
-        """A customer's scores as a worker wrote them."""
-        (stored,) = await self._publication.hashes(
-            self._publication.keys.customer(customer_id.encode())
-        )
-        if not stored:
-            return None
+    async def _read(self, names: Sequence[str]) -> list[Score | None]:
+        return await self._publication.bounded(lambda: self._reader.customers(names, now=self._now))
+
+    async def _read_published(self, names: Sequence[str]) -> list[Score | None]:
+        keys = (self._publication.keys.customer(name.encode()) for name in names)
+        stored = await self._publication.hashes(*keys)
         try:
-            found = parse_hash(stored)
+            return [Score(**parse_fields(each)) if each else None for each in stored]
         except ValueError as error:
-            raise Fault(f"The hash of customer {customer_id!a} can't be read: {error}.") from None
-        return Score(**{name: getattr(found, name) for name in _NAMES})
+            raise ScoreUnavailable(
+                f"a hash can't be read: {error} ({self._publication.shown})"
+            ) from error
+
+
+class Together:
+    """Reads one by one for who asks, and in batches for who answers."""
+
+    def __init__(self, many: Callable[[Sequence[str]], Awaitable[list[Score | None]]]) -> None:
+        self._many = many
+        self._waiting: list[_Asked] = []
+        self._reading: asyncio.Task[None] | None = None
+
+    async def read(self, name: str) -> Score | None:
+        """One of them, with all that were asked for while Redis answered the last."""
+        asked: asyncio.Future[Score | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((name, asked))
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_all())
+        return await asked
 
     async def _read_all(self) -> None:
         """Read until nobody waits."""
@@ -83,9 +101,9 @@ class Customers:
         finally:
             self._reading = None
 
-    async def _answer(self, batch: Sequence[tuple[str, asyncio.Future[Score | None]]]) -> None:
+    async def _answer(self, batch: Sequence[_Asked]) -> None:
         try:
-            scores = await self._read([name for name, _ in batch])
+            scores = await self._many([name for name, _ in batch])
         except Exception as error:
             if len(batch) > 1 and _of_one_hash(error):
                 for one in batch:
@@ -98,9 +116,6 @@ class Customers:
         for (_, asked), score in zip(batch, scores, strict=True):
             if not asked.done():
                 asked.set_result(score)
-
-    async def _read(self, names: Sequence[str]) -> list[Score | None]:
-        return await self._publication.bounded(lambda: self._reader.customers(names, now=self._now))
 
 
 def _of_one_hash(error: Exception) -> bool:

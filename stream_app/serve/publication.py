@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from hashlib import blake2b
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
@@ -109,13 +108,3 @@ class Publication:
         """Hang up."""
         for client in self._clients:
             await client.aclose()
-
-
-def version_of(values: Sequence[dict[int, bytes]]) -> bytes:
-    """What is equal for equal summaries."""
-    digest = blake2b(digest_size=16)
-    for each in values:
-        for number, value in sorted(each.items()):
-            digest.update(b"%d:%d:" % (number, len(value)))
-            digest.update(value)
-    return digest.digest()

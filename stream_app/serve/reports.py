@@ -8,13 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
+from stream_app.core.cohorts.cells import Table
 from stream_app.core.cohorts.report import NO_CHANNEL, Report, report
 from stream_app.core.cohorts.report_object import NAMES
+from stream_app.core.cohorts.unpacked import NO_MONTH
 from stream_app.errors import Fault
 from stream_app.jobs.report.command import answer, day_of_report, known_at
 from stream_app.jobs.report.costs import by_month, read_costs
 from stream_app.serve.asking import Question
-from stream_app.serve.publication import Publication, version_of
+from stream_app.serve.publication import Publication
 from stream_app.serve.trouble import BadQuestion, Wrong
 from stream_app.settings import Settings
 from stream_app.stores.keys import COHORTS
@@ -43,40 +45,64 @@ class Reports:
     def __init__(self, settings: Settings, publication: Publication) -> None:
         self._settings = settings
         self._publication = publication
+        self._values: dict[int, bytes] = {}
+        self._published: dict[Table, PublishedCohorts] = {}
+        """Of these values."""
         self._kept: OrderedDict[Any, Any] = OrderedDict()
+        """What was made of them."""
         self._at_once = asyncio.Semaphore(1)
 
     async def of(self, asked: Question, name: str, work: Callable[[Made], T]) -> T:
         """What `work`, called `name`, makes of a report; made once for the same totals and day."""
+        return await self._with_totals(lambda: self._make(asked, name, work))
+
+    async def has_cohorts(self, by: Table) -> bool:
+        """Whether there is any cohort with a month."""
+
+        def look() -> bool:
+            return any(month != NO_MONTH for month in self._totals(by).columns.month.tolist())
+
+        return await self._with_totals(look)
+
+    async def _with_totals(self, work: Callable[[], T]) -> T:
+        """Do it in a thread, on what is published now."""
         (values,) = await self._publication.summaries(COHORTS)
         if not values:
             raise self._publication.nothing("cohort totals are")
-        version = version_of([values])
-        async with self._at_once:  # one at a time leaves the customers half of the interpreter
-            return await asyncio.to_thread(self._make, values, (version, asked, name), work)
 
-    def _make(
-        self, values: dict[int, bytes], key: tuple[bytes, Question, str], work: Callable[[Made], T]
-    ) -> T:
-        asked = key[1]
-        try:
-            published = published_cohorts(values, asked.by)
-        except ValueError as error:
-            raise Fault(
-                f"The cohort totals at {self._publication.shown} can't be read: {error}."
-            ) from None
+        def done() -> T:
+            if values != self._values:
+                self._values = values
+                self._published.clear()
+                self._kept.clear()
+            return work()
+
+        async with self._at_once:  # one at a time leaves the customers half of the interpreter
+            return await asyncio.to_thread(done)
+
+    def _make(self, asked: Question, name: str, work: Callable[[Made], T]) -> T:
+        published = self._totals(asked.by)
         day = day_of_report(self._settings, published)
-        whole = (*key, day, self._costs_version())
-        if whole in self._kept:
-            self._kept.move_to_end(whole)
-            found: T = self._kept[whole]
+        key = (asked, name, day, self._costs_version())
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            found: T = self._kept[key]
             return found
         check_channel(asked, published)
-        made = made_of(self._settings, published, asked, day)
-        self._kept[whole] = done = work(made)
+        self._kept[key] = made = work(made_of(self._settings, published, asked, day))
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
-        return done
+        return made
+
+    def _totals(self, by: Table) -> PublishedCohorts:
+        if by not in self._published:
+            try:
+                self._published[by] = published_cohorts(self._values, by)
+            except ValueError as error:
+                raise Fault(
+                    f"The cohort totals at {self._publication.shown} can't be read: {error}."
+                ) from None
+        return self._published[by]
 
     def _costs_version(self) -> float:
         path = self._settings.cac_file

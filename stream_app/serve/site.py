@@ -138,16 +138,10 @@ class Site:
         def drawn(made: Made) -> str:
             return _report_html(made.answer, asked, top_share)
 
-        if "by" not in request.query:
-            asked = await self._with_cohorts(asked)
+        # By first purchase where nobody has signed up: better than an empty page.
+        if "by" not in request.query and not await self._api.reports.has_cohorts(asked.by):
+            asked = asked._replace(by="first-purchase")
         return _html(await self._api.reports.of(asked, f"html {top_share}", drawn))
-
-    async def _with_cohorts(self, asked: Question) -> Question:
-        """By first purchase where nobody has signed up: better than an empty page."""
-        dated = await self._api.reports.of(
-            asked, "dated", lambda made: bool(made.answer["cohorts"])
-        )
-        return asked if dated else asked._replace(by="first-purchase")
 
     async def _top_share(self) -> float | None:
         (values,) = await self._publication.summaries(SEGMENTS)

@@ -1,6 +1,6 @@
 """`make bench`: measure, print, append to results.csv.
 
-python -m tests.bench [throughput] [latency] [recovery]     all of them when none is named
+python -m tests.bench [throughput] [latency] [recovery] [serve]     all of them when none is named
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from tests.bench import latency, recovery, throughput
+from tests.bench import latency, recovery, serve_cost, throughput
 from tests.bench.bed import Bed, new_bed
 from tests.bench.results import Figure, keep, show
 
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[[Bed], Awaitable[list[Figure]]]] = {
     "throughput": throughput.run,
     "latency": latency.run,
     "recovery": recovery.run,
+    "serve": serve_cost.run,
 }
 
 

@@ -7,7 +7,7 @@ import base64
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,13 @@ class Tab:
         return said["result"].get("value")
 
     async def until(self, expression: str) -> None:
-        """Wait for an effect."""
+        """Wait for an effect; between two pages there is nothing to be asked."""
+        careful = f"(() => {{ try {{ return {expression} }} catch {{ return false }} }})()"
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not await self.eval(expression):  # noqa: ASYNC110 -- nobody signals it
+            while True:
+                with suppress(RuntimeError):
+                    if await self.eval(careful):
+                        return
                 await asyncio.sleep(0.02)
 
     async def dark(self, *, on: bool) -> None:
