@@ -20,6 +20,8 @@ COMMANDS = (
     "explain",
     "verify",
     "dlq",
+    "report",
+    "serve",
     "topics",
     "settings",
 )

@@ -20,6 +20,8 @@ POINTS: Final = 60
 """Of the curve."""
 LEAST_DAYS: Final = 180
 """That the curve goes on after now."""
+LAST: Final = 253_370_764_800
+"""The year 9999, past which there is no calendar."""
 MOST_DAYS: Final = 10 * 365
 """The same; some never fall."""
 
@@ -218,4 +220,4 @@ def _day(at: int | None) -> str:
 
 
 def _utc(at: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=at)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=min(at, LAST))

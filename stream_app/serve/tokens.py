@@ -57,19 +57,20 @@ class Token:
 
 
 def is_local(host: str) -> bool:
-    """Whether a Host header names this machine by an address, and not by a name of somebody's.
+    """Whether a host, perhaps with a port, is this machine, by an address and no other's name.
 
-    >>> is_local("127.0.0.1:8080"), is_local("[::1]:8080"), is_local("localhost")
-    (True, True, True)
-    >>> is_local("shop.example"), is_local("10.0.0.1")
-    (False, False)
+    >>> is_local("127.0.0.1:8080"), is_local("[::1]:8080"), is_local("::1"), is_local("localhost")
+    (True, True, True, True)
+    >>> is_local("shop.example"), is_local("10.0.0.1"), is_local("127.0.0.1.shop.example:80")
+    (False, False, False)
     """
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    name = (name or host).strip("[]").lower()
-    if name in _LOCAL:
+    name, _, port = host.rpartition(":")
+    alone = name if port.isdigit() and (":" not in name or name.endswith("]")) and name else host
+    alone = alone.strip("[]").lower()
+    if alone in _LOCAL:
         return True
     try:
-        return ip_address(name).is_loopback
+        return ip_address(alone).is_loopback
     except ValueError:
         return False
 
