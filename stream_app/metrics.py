@@ -66,9 +66,12 @@ GaugeName = Literal[
     "ltv_prequential_spends",
     "ltv_prequential_spend_error",
     "ltv_prequential_gap",
+    "ltv_http_in_progress",
     "ltv_build_info",
 ]
-HistogramName = Literal["ltv_event_to_redis_seconds", "ltv_fold_seconds"]
+HistogramName = Literal[
+    "ltv_event_to_redis_seconds", "ltv_fold_seconds", "ltv_http_request_seconds"
+]
 
 # From the promise (p99 of 50 ms from record to Redis) both ways: a fold takes about a millisecond,
 # a backlog takes minutes.
@@ -284,6 +287,12 @@ TABLE: tuple[Declared, ...] = (
         "Mean P(buy within the gap) of the purchases that came; weigh with the sum of observed;"
         " does not rank models, for silence has no say in it",
     ),
+    _histogram(
+        "ltv_http_request_seconds",
+        "route status",
+        "Time to answer a request of ltv serve, by the address's pattern",
+    ),
+    _gauge("ltv_http_in_progress", "requests", "", "Requests that ltv serve works on"),
     _gauge("ltv_build_info", "boolean", "version", "Always 1; says which version runs"),
 )
 # fmt: on
@@ -305,7 +314,9 @@ class Metrics(Collector):
         self._distributions: dict[str, dict[tuple[str, ...], _Distribution]] = {}
         for declared in TABLE:
             if declared.kind == "histogram":
-                self._distributions[declared.name] = {(): _Distribution()}
+                self._distributions[declared.name] = {}
+                if not declared.labels:
+                    self._distributions[declared.name][()] = _Distribution()
             else:
                 self._numbers[declared.name] = {}
                 if declared.kind == "counter" and not declared.labels:
@@ -324,9 +335,14 @@ class Metrics(Collector):
         """Say what the number is now."""
         self._numbers[name][labels] = value
 
-    def observe(self, name: HistogramName, seconds: float, count: int = 1) -> None:
+    def observe(
+        self, name: HistogramName, seconds: float, count: int = 1, labels: tuple[str, ...] = ()
+    ) -> None:
         """Put `count` observations of the same duration into a histogram, at the price of one."""
-        distribution = self._distributions[name][()]
+        distributions = self._distributions[name]
+        distribution = distributions.get(labels)
+        if distribution is None:
+            distribution = distributions[labels] = _Distribution()
         distribution.counts[bisect_left(BUCKETS, seconds)] += count
         distribution.total += seconds * count
 

@@ -24,6 +24,11 @@ COMMANDS = (
     "builds",
     "diff",
     "cut-over",
+    "backfill",
+    "fit",
+    "validate",
+    "models",
+    "serve",
     "topics",
     "settings",
 )

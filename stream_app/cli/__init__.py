@@ -15,6 +15,7 @@ from stream_app.cli import (
     modelling,
     operate,
     reporting,
+    serving,
     supply,
 )
 from stream_app.cli.group import Commands, run
@@ -44,6 +45,7 @@ for _command in (
     look.explain,
     look.verify,
     reporting.report,
+    serving.serve,
     modelling.fit,
     modelling.validate,
     modelling.models,

@@ -47,10 +47,17 @@ METRICS = ("ltr", "arpu", "arppu", "active", "paying", "revenue")
     "--cac",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Costs of acquisition as CSV: month, amount, currency and, optionally, channel.",
+    help="Costs of acquisition as CSV: month, amount, currency and, optionally, channel; without"
+    " it those of LTV_CAC_FILE.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="CSV, a line a cohort and month.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write it as a page of charts that needs nothing but itself.",
+)
 @setting_options("redis_url", "key_prefix", "as_of", "data_from")
 @click.pass_context
 def report(
@@ -64,6 +71,7 @@ def report(
     cac: Path | None,
     as_csv: bool,
     as_json: bool,
+    html: Path | None,
 ) -> int:
     """What the customers of each month were worth since: LTR, ARPU, ARPPU, retention, payback.
 
@@ -82,5 +90,6 @@ def report(
         cac,
         as_csv,
         as_json,
+        html,
     )
     return run(settings, options)

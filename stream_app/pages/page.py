@@ -26,6 +26,8 @@ class Tile:
     label: str
     value: str
     note: str = ""
+    live: str = ""
+    """What a script of the page calls it, to keep it up to date."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     text: str = ""
     """How to read it."""
+    words: bool = False
+    """Whether the columns after the second are prose."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,69 @@ class Prose:
     text: str
 
 
-Block: TypeAlias = Tiles | Chart | Table | Prose
+@dataclass(frozen=True)
+class Sentences:
+    """Some of them, one below the other, under a heading."""
+
+    kind: ClassVar[str] = "sentences"
+
+    title: str
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What one must know before the rest; hidden while empty, read out when it changes."""
+
+    kind: ClassVar[str] = "notice"
+
+    text: str
+    live: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values, each with the words for it."""
+
+    kind: ClassVar[str] = "choice"
+
+    name: str
+    label: str
+    options: Sequence[tuple[str, str]]
+    chosen: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line to type."""
+
+    kind: ClassVar[str] = "entry"
+
+    name: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    type: str = "text"
+    most: int = 0
+    """Characters at most; 0: any number."""
+    required: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Controls:
+    """A form that leads to another page."""
+
+    kind: ClassVar[str] = "controls"
+
+    label: str
+    action: str
+    fields: Sequence[Choice | Entry]
+    button: str
+    method: str = "get"
+
+
+Block: TypeAlias = Tiles | Chart | Table | Prose | Sentences | Notice | Controls
 
 
 @dataclass(frozen=True)
@@ -72,8 +138,30 @@ class Page:
     foot: str = ""
 
 
-def render(page: Page) -> str:
-    """The page as HTML; every text is escaped."""
+@dataclass(frozen=True)
+class Link:
+    """Where another page is."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a server has around a page; the page's scripts are files of the server then."""
+
+    links: Sequence[Link]
+    here: str
+    """The address among the links that this page is."""
+    scripts: Sequence[str] = ()
+    """Addresses, in order."""
+
+
+def render(page: Page, around: Around | None = None, *, away: bool = False) -> str:
+    """The page as HTML; every text is escaped. Alone it is a file that needs nothing else.
+
+    `away`: it stands for another one, which a script of it may bring back.
+    """
     figures = [block.figure for block in page.blocks if isinstance(block, Chart)]
     return (
         _environment()
@@ -84,9 +172,24 @@ def render(page: Page) -> str:
             dark=DARK,
             figures=figures,
             themes={"light": _for_script(LIGHT), "dark": _for_script(DARK)},
-            plotly=get_plotlyjs() if figures else None,
+            around=around,
+            away=away,
+            plotly=get_plotlyjs() if figures and around is None else None,
         )
     )
+
+
+def script(name: str) -> str:
+    """A script of ours, to be served as a file."""
+    source = _environment().loader
+    assert source is not None
+    return source.get_source(_environment(), name)[0]
+
+
+def plotly_script() -> bytes:
+    """Plotly's own, from its package."""
+    text: str = get_plotlyjs()
+    return text.encode()
 
 
 def _for_script(theme: Theme) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _scores = partial(setting, group="scores")
 _fitting = partial(setting, group="fitting")
 _worker = partial(setting, group="worker")
 _watch = partial(setting, group="watching")
+_serve = partial(setting, group="serving")
 
 
 @dataclass(frozen=True)
@@ -199,10 +200,10 @@ class Settings:
 
     http_host: str = _watch(
         "LTV_HTTP_HOST", kinds.text("a host name or address", r"[^\s/@]{1,255}"), "127.0.0.1",
-        "where /livez, /readyz and /metrics listen")
+        "where a worker's /livez, /readyz and /metrics listen, and `ltv serve`")
     http_port: int = _watch(
         "LTV_HTTP_PORT", kinds.integer(0, 65535), 8081,
-        "their port; 0: any free one, which is printed")
+        "their port (of `ltv serve` 8080 where none is given); 0: any free one, which is printed")
     log_format: kinds.LogFormat = _watch(
         "LTV_LOG_FORMAT", kinds.choice(kinds.LogFormat), "auto",
         "lines for people or JSON; auto: for people on a terminal")
@@ -212,6 +213,20 @@ class Settings:
     failpoint: str = _watch(
         "LTV_FAILPOINT", kinds.words("name[:hit[:kill|stop]], or nothing"),
         "", "where to fail on purpose; for tests")
+
+    serve_token: str = _serve(
+        "LTV_SERVE_TOKEN",
+        kinds.text(
+            "16-256 letters, digits and . _ ~ + / -, or nothing",
+            r"([A-Za-z0-9._~+/-]{16,256}=*)?"),
+        "", "what who asks `ltv serve` must know; empty: nothing", secret=hidden)
+    serve_concurrency: int = _serve(
+        "LTV_SERVE_CONCURRENCY", kinds.integer(1, 100_000), 256,
+        "requests that are worked on at once; one more is told to come again", unit="requests")
+    cac_file: str = _serve(
+        "LTV_CAC_FILE", kinds.path(), "",
+        "costs of acquisition for reports, as CSV: month, amount, currency and, optionally,"
+        " channel")
     # fmt: on
 
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

@@ -99,6 +99,14 @@ def decode(value: bytes, table: Table) -> tuple[Meta, Columns]:
         raise ValueError(f"no cohort totals: {error}") from None
 
 
+def partitions_of(value: bytes) -> int | None:
+    """How many partitions the totals are one of; None where these are no totals of ours."""
+    try:
+        return _DECODER.decode(memoryview(value)[1:]).meta.partitions
+    except msgspec.MsgspecError:
+        return None
+
+
 def _table(columns: Columns) -> _Table:
     cells = columns.numbers[:, HEAD:].reshape(-1, CELLS, FIELDS)
     there: Bools = np.any(cells, axis=2)

@@ -9,7 +9,16 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from tests.bench import ageing, backfill, diff, latency, recovery, republish, throughput
+from tests.bench import (
+    ageing,
+    backfill,
+    diff,
+    latency,
+    recovery,
+    republish,
+    serve_cost,
+    throughput,
+)
 from tests.bench.bed import Bed, new_bed
 from tests.bench.results import Figure, keep, show
 
@@ -21,6 +30,7 @@ BENCHES: dict[str, Callable[[Bed], Awaitable[list[Figure]]]] = {
     "republish": republish.run,
     "ageing": ageing.run,
     "backfill": backfill.run,
+    "serve": serve_cost.run,
 }
 
 

@@ -49,11 +49,13 @@ class Timed(Metrics):
         super().__init__("bench")
         self.late: list[float] = []
 
-    def observe(self, name: HistogramName, seconds: float, count: int = 1) -> None:
+    def observe(
+        self, name: HistogramName, seconds: float, count: int = 1, labels: tuple[str, ...] = ()
+    ) -> None:
         """Keep it."""
         if name == "ltv_event_to_redis_seconds":
             self.late.append(seconds)
-        super().observe(name, seconds, count)
+        super().observe(name, seconds, count, labels)
 
 
 async def live(held: Sequence[Partition]) -> None:

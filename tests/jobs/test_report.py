@@ -216,6 +216,28 @@ def test_costs_give_cac_and_payback(cdnow: Environ, tmp_path: Path) -> None:
     assert "12.00 USD were spent in 1996-12, a month without a cohort" in said
 
 
+def test_costs_may_be_named_by_a_setting_and_the_option_wins(
+    cdnow: Environ, tmp_path: Path
+) -> None:
+    for name, amount in (("usual", "100.00"), ("other", "200.00")):
+        (tmp_path / name).write_text(f"month,amount,currency\n1997-01,{amount},USD\n")
+    usual = {**cdnow, "LTV_CAC_FILE": str(tmp_path / "usual")}
+    for options, cost in (((), 10_000), (("--cac", str(tmp_path / "other")), 20_000)):
+        found = as_json(usual, *BY_PURCHASE, *options)
+        assert found["cohorts"][0]["acquisition"]["cost_minor"] == cost
+
+
+def test_a_page_is_written_beside_what_is_printed(cdnow: Environ, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    assert as_json(cdnow, *BY_PURCHASE, "--html", str(file))["members"] == 2357
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "86.31" in text
+    assert "src=" not in text.partition("<body>")[0]
+    with pytest.raises(UsageError, match=r"--html .* can't be written"):
+        report(cdnow, *BY_PURCHASE, "--html", str(tmp_path / "no" / "where"))
+
+
 def test_a_shop_with_channels_is_the_same_from_its_events(environ: Environ, redis: Redis) -> None:
     """Every channel's members, and those without one, are all members."""
     following = Following()

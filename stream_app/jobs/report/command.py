@@ -14,6 +14,7 @@ import click
 import orjson
 from rich.console import Console
 
+from stream_app import __version__
 from stream_app.core.calendar import Calendar, date_text, day_from_text, month_from_text, month_of
 from stream_app.core.cohorts.cells import Table
 from stream_app.core.cohorts.lines import Known, Metric, covered_from
@@ -23,7 +24,7 @@ from stream_app.core.money import EXPONENTS
 from stream_app.errors import UsageError
 from stream_app.jobs.report.costs import by_month, read_costs
 from stream_app.jobs.report.csv_lines import write_csv
-from stream_app.jobs.report.reading import read_cohorts
+from stream_app.jobs.report.reading import read_cohorts, read_top_share
 from stream_app.jobs.report.table import print_report
 from stream_app.settings import Settings
 from stream_app.wire.published_cohorts import PublishedCohorts
@@ -47,6 +48,8 @@ class Options:
     cac: Path | None = None
     as_csv: bool = False
     as_json: bool = False
+    html: Path | None = None
+    """Where a page goes, beside what is printed."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,8 @@ class Made:
     as_of_day: int
 
     def as_object(self) -> dict[str, Any]:
-        """All numbers, with what they are of: the one object that is printed or drawn."""
-        published = self.published
-        return {
-            "currency": published.currency,
-            "minor_units": EXPONENTS[published.currency],
-            "time_zone": published.time_zone,
-            "as_of": date_text(self.as_of_day),
-            "published_at": published.oldest_at,
-            "partitions": {"of": published.partitions, "missing": list(published.missing)},
-            "channels": published.channels,
-            **report_as_object(self.report),
-        }
+        """All numbers, with what they are of."""
+        return answer(self.report, self.published, self.as_of_day)
 
     def print(self, metric: Metric, console: Console) -> None:
         """The triangle of one metric, for people."""
@@ -82,6 +75,8 @@ def run(settings: Settings, options: Options) -> int:
         raise UsageError("--csv and --json can't both be on standard output; take one.")
     made = make(settings, options)
     _print(made, options)
+    if options.html is not None:
+        _write(options.html, made.as_object(), options.metric, settings)
     _warn(made.published)
     return 0
 
@@ -95,10 +90,37 @@ def make(settings: Settings, options: Options) -> Made:
         raise UsageError(f"--from {options.first} is after --to {options.last}.")
     published = read_cohorts(settings, options.by)
     asked = Asked(options.by, _channel(options, published), first, last, options.offsets)
-    costs = _costs(options, published.currency)
+    costs = _costs(settings, options, published.currency)
     as_of_day = day_of_report(settings, published)
     known = known_at(settings, published, as_of_day)
     return Made(report(published.columns, asked, known, costs), published, as_of_day)
+
+
+def _write(path: Path, found: dict[str, Any], metric: Metric, settings: Settings) -> None:
+    """The page, as one file that needs nothing but itself."""
+    from stream_app.jobs.report.page import page  # plotly takes a while, which a table need not
+    from stream_app.pages.page import render
+
+    foot = f"Made by ltv report {__version__}. This page loads nothing from elsewhere."
+    made = render(page(found, metric, read_top_share(settings), foot))
+    try:
+        path.write_text(made, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--html {str(path)!a} can't be written: {error.strerror}.") from None
+
+
+def answer(made: Report, published: PublishedCohorts, as_of_day: int) -> dict[str, Any]:
+    """All numbers of a report, with what they are of: the one object that is printed or drawn."""
+    return {
+        "currency": published.currency,
+        "minor_units": EXPONENTS[published.currency],
+        "time_zone": published.time_zone,
+        "as_of": date_text(as_of_day),
+        "published_at": published.oldest_at,
+        "partitions": {"of": published.partitions, "missing": list(published.missing)},
+        "channels": published.channels,
+        **report_as_object(made),
+    }
 
 
 def day_of_report(settings: Settings, published: PublishedCohorts) -> int:
@@ -137,10 +159,11 @@ def _channel(options: Options, published: PublishedCohorts) -> str | None:
     )
 
 
-def _costs(options: Options, currency: str) -> dict[int, int] | None:
-    if options.cac is None:
+def _costs(settings: Settings, options: Options, currency: str) -> dict[int, int] | None:
+    path = options.cac or (Path(settings.cac_file) if settings.cac_file else None)
+    if path is None:
         return None
-    return by_month(read_costs(options.cac, currency), options.channel)
+    return by_month(read_costs(path, currency), options.channel)
 
 
 def _print(made: Made, options: Options) -> None:
