@@ -228,7 +228,7 @@ def test_a_page_is_written_beside_what_is_printed(cdnow: Environ, tmp_path: Path
     assert text.startswith("<!doctype html>")
     assert "86.31" in text
     assert "src=" not in text.partition("<body>")[0]
-    with pytest.raises(UsageError, match="--html .* can't be written"):
+    with pytest.raises(UsageError, match=r"--html .* can't be written"):
         report(cdnow, *BY_PURCHASE, "--html", str(tmp_path / "no" / "where"))
 
 
