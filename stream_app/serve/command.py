@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import signal
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def run(settings: Settings) -> int:
     # A report is a million small objects: with Python's thresholds the collector walks all of them
     # several times while they are made, a third of the time that takes.
     gc.set_threshold(100_000, 50, 100)
+    # What is no HTTP is refused by aiohttp; its log would have it whole, at strangers' will.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     asyncio.run(_serve(settings))
     return 0
 
