@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import duckdb
@@ -102,6 +103,44 @@ def test_any_rows_right_or_wrong_become_what_the_stream_makes_of_them(
         path = write(Path(name) / f"rows{suffix}", history)
         expected = streamed(settings_, [("purchase", path)], until_us)
         assert_same(expected, backfilled(settings_, [str(path)], until_us))
+
+
+CELLS = (
+    "", " ", "x" * 128, "x" * 129, "é" * 128, "é" * 129, "c" * 64, "c" * 65, "a\x00b", "a\x1fb",
+    "a\x7fb", "a\x85b", "a\xa0b", 'a"b', "a\\b", "a\tb", "NaN", "-1", "-0", "0", "1.5", "1.2300",
+    "1.234", "1e2", "+1", "1_0", "9999999999999.99", "10000000000000", "10000000000000.01", "USD",
+    "usd", "EUR", "KRW", "XXX", "0.5", "1", "1.0", "2024-02-30", "2024-03-01", "20240301",
+    "2149-06-03", "2149-06-04", "2149-06-05", "1970-01-01", "1969-12-31", "2024-03-10T02:30:00",
+    "2024-11-03 01:30:00.5", "2024-03-01T10:00:60Z", "2024-03-01T24:00:00Z", "1709251200",
+    "2024-03-01T10:00:00+23:59", "2024-03-01T10:00:00.1234567Z", "1709251200123", "170925120012",
+    "login", "visit", "Visit", "[]", '[{"sku": "a"}]', '[{"quantity": 0}]', "purchase", "Purchase",
+    "refund", "cancellation", "signup", "activity",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+@pytest.mark.parametrize("with_ids", [True, False], ids=["with ids", "without"])
+def test_each_cell_of_each_kind_may_be_anything(
+    suffix: str, zone: str, with_ids: bool, tmp_path: Path
+) -> None:
+    settings_ = own(TIMEZONE=zone, PARTITIONS="3")
+    history: list[Cells] = []
+    for kind, (name, cell) in product(KINDS, product((*ROW, "event_id"), CELLS)):
+        number = f"{len(history)}"
+        row = {**ROW, "type": kind, "customer_id": f"c-{number}", "event_id": f"e-{number}"}
+        history.append({**row, name: cell})
+    path = write(tmp_path / f"cells{suffix}", history if with_ids else without("event_id", history))
+    expected = streamed(settings_, [("purchase", path)])
+    assert len(expected.reasons) > 8
+    assert_same(expected, backfilled(settings_, [str(path)]))
+
+
+ROW = {
+    "type": "", "customer_id": "", "occurred_at": "2024-03-02T10:00:00Z", "order_id": "o",
+    "amount": "12.50", "currency": "USD", "fx_rate": "", "ordered_at": "2024-03-01", "channel": "",
+    "kind": "", "items": "",
+}  # fmt: skip
 
 
 SHOP = Shape(
@@ -243,13 +282,15 @@ def test_times_of_typed_columns_are_read_as_their_text(zone: str, tmp_path: Path
         with closing(duckdb.connect()) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(
-                "COPY (SELECT 'c-' || n % 3 AS customer_id, 'e-' || n AS event_id, 5 AS amount,"
+                "COPY (SELECT 'c-' || n AS customer_id, 'e-' || n AS event_id, 5 AS amount,"
                 " (TIMESTAMP '2023-10-20 23:59:59.123456' + to_minutes(n * 19))::"
                 f"{kind} AS occurred_at FROM range(2000) AS r(n)"
                 f" UNION ALL SELECT 'c-4', 'e', 1, '1969-12-31'::{kind}) TO '{path}'"
                 " (FORMAT parquet)"
             )
-        assert_same(streamed(settings_, [("purchase", path)]), backfilled(settings_, [str(path)]))
+        for kind_of in ("purchase", "signup"):  # days are alike, instants are kept of signups alone
+            expected = streamed(settings_, [(kind_of, path)])
+            assert_same(expected, backfilled(settings_, [f"{kind_of}={path}"]))
 
 
 def test_files_of_several_types_and_sql_are_one_history(tmp_path: Path) -> None:
