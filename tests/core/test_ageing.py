@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,6 +18,7 @@ from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.published import CDNOW
 from stream_app.core.score import Scores
 from stream_app.core.segments import ACTIVE, AT_RISK
+from tests.core import naive_levels
 from tests.core.scoring import BG, DAY, PARETO, customer, scored
 
 MODELS = pytest.mark.parametrize(
@@ -83,18 +85,78 @@ def near(shown: Scores, now: Scores, drift: float) -> None:
 
 
 @MODELS
-@given(histories, st.integers(-2, 1500), st.integers(1, 400), drifts)
-def test_a_customer_has_fallen_exactly_when_the_tier_is_another_one(
+@given(histories, st.integers(-2, 1500), st.integers(1, 30), drifts)
+def test_who_has_moved_is_who_has_fallen_or_lies_on_another_level(
     parameters: ModelParameters | None,
     history: list[tuple[int, int]],
     since: int,
     days: int,
     drift: float,
 ) -> None:
-    one, until = customer(*history), since + days
-    before, after = (scored(one, days=each, parameters=parameters) for each in (since, until))
-    fell = movements(before, after, parameters, drift)[0] == "fall"
-    assert fell == (before.tier.item() != after.tier.item())
+    one = customer(*history)
+    before, after = (
+        scored(one, days=each, parameters=parameters) for each in (since, since + days)
+    )
+
+    def level(scores: Scores) -> list[float]:
+        numbers = shown_by(scores)
+        if parameters is None:
+            return naive_levels.by_formula(numbers, drift)
+        return naive_levels.by_model(numbers, parameters, drift)
+
+    fell, drifted = before.tier.item() != after.tier.item(), level(before) != level(after)
+    expected = "fall" if fell else "drift" if drifted else None
+    assert movements(before, after, parameters, drift) == [expected]
+
+
+def shown_by(scores: Scores) -> naive_levels.Shown:
+    """One customer's numbers."""
+    return naive_levels.Shown(
+        scores.p_alive.item(),
+        scores.churn_30.item(),
+        scores.churn_90.item(),
+        scores.orders_365.item(),
+        scores.frequency.item(),
+        scores.T_days.item(),
+        scores.aov_minor.item() != 0,
+        scores.next_order_at.item() != ABSENT,
+    )
+
+
+@MODELS
+@given(histories, st.integers(-2, 1500))
+def test_a_fall_is_seen_from_its_very_instant_on(
+    parameters: ModelParameters | None, history: list[tuple[int, int]], since: int
+) -> None:
+    one = customer(*history)
+    before = scored(one, days=since, parameters=parameters)
+    instant = before.next_fall_at.item()
+    if instant != ABSENT:
+        day = instant // DAY_SECONDS - DAY
+        then = scored(one, days=day, parameters=parameters)
+        a_second_earlier = scored(one, days=day, seconds=-1, parameters=parameters)
+        assert movements(before, then, parameters, 1.0) == ["fall"]
+        assert movements(before, a_second_earlier, parameters, 1.0) != ["fall"]
+
+
+@pytest.mark.parametrize(
+    "model", [replace(BG, r=3.0, alpha=2.0), CDNOW, replace(CDNOW, r=20.0), PARETO]
+)
+@pytest.mark.parametrize("orders", [1, 2, 9])
+def test_on_the_coarsest_grid_a_due_date_is_still_moved_before_it_is_a_day_old(
+    model: ModelParameters, orders: int
+) -> None:
+    one = customer(*((day, 1000) for day in range(orders)))
+    shown = last = scored(one, days=orders, parameters=model)
+    dates = 0
+    for day in range(orders + 1, orders + 500):
+        now = scored(one, days=day, parameters=model)
+        if movements(last, now, model, 1.0)[0] is not None:
+            dates += now.next_order_at.item() not in (ABSENT, shown.next_order_at.item())
+            shown = now
+        last = now
+        assert shown.next_order_at.item() == ABSENT or shown.next_order_at > now.as_of
+    assert dates > 0 or orders == 1
 
 
 @MODELS

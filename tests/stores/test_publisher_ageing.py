@@ -6,7 +6,6 @@ And passes over everybody: newest first, at their rate, and live changes do not 
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from structlog.testing import capture_logs
 from stream_app.core.models.published import CDNOW
 from stream_app.dev.valkey import Valkey
 from stream_app.worker.publishing.pace import MOST, SAVED_SECONDS
+from tests.core import naive_levels
 from tests.stores.worker import DAY, NOON, Clock, Rig, State, equal, shown, until
 
 TODAY = NOON // DAY
@@ -46,18 +46,20 @@ def hashes(client: Redis, ids: list[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def naive_levels(fields: Mapping[str, str]) -> list[float]:
-    """Where the numbers of a hash lie on their grids, by the definition and one by one."""
+def levels(fields: Mapping[str, str]) -> list[float]:
+    """Where the numbers of a hash lie on their grids."""
     first = (date.fromisoformat(fields["first_order"]) - date(1970, 1, 1)).days
-    age = int(fields["as_of"]) // DAY - first
-    steps = [
-        math.floor(float(fields[name]) / DRIFT) for name in ("p_alive", "churn_30", "churn_90")
-    ]
-    orders = math.floor(math.log(float(fields["orders_365"])) / math.log(1 + DRIFT))
-    by_formula = math.floor(math.log(1 / max(age + 1, 365.25)) / math.log(1 + DRIFT))
-    rate = CDNOW.r + int(fields["frequency"])
-    halvings = math.floor(rate * math.log2(CDNOW.alpha + age / 7))
-    return [*steps, orders, by_formula, halvings if "next_order_at" in fields else -1]
+    shown = naive_levels.Shown(
+        p_alive=float(fields["p_alive"]),
+        churn_30=float(fields["churn_30"]),
+        churn_90=float(fields["churn_90"]),
+        orders_365=float(fields["orders_365"]),
+        frequency=int(fields["frequency"]),
+        age_days=int(fields["as_of"]) // DAY - first,
+        is_worth_something=fields["aov"] != "0",
+        has_due_date="next_order_at" in fields,
+    )
+    return naive_levels.by_model(shown, CDNOW, DRIFT)
 
 
 async def test_when_a_day_begins_exactly_those_on_another_level_are_published(
@@ -85,7 +87,7 @@ async def test_when_a_day_begins_exactly_those_on_another_level_are_published(
     moved = {
         each
         for each in ids
-        if naive_levels(before[each]) != naive_levels(fresh[each])
+        if levels(before[each]) != levels(fresh[each])
         or before[each]["tier"] != fresh[each]["tier"]
     }
     after = hashes(client, ids)
@@ -217,15 +219,32 @@ async def test_a_redis_that_lacks_customers_is_filled_without_regard_to_the_rate
     valkey: Valkey, client: Redis
 ) -> None:
     rig, state = Rig(valkey.url, republish_rate=1), State()
+    await rig.start(state)
     state.buy(*[f"c-{number}" for number in range(3000)])
-    await rig.start(state.recovered())
     await rig.settled()
+    rig.publisher.set_parameters(CDNOW)
+    await until(lambda: rig.republished("model") >= 1)  # that piece is in debt for a minute
     client.flushall()
     await until(lambda: rig.full("emptied") == 1)
-    rig.publisher.set_parameters(CDNOW)  # a model that comes in between makes it no less urgent
-    await until(lambda: rig.full("model") == 1)
     await rig.settled()
     assert equal(client, state)
+    await rig.stop()
+
+
+async def test_a_model_that_comes_while_redis_lacks_customers_makes_them_no_less_urgent(
+    valkey: Valkey, client: Redis
+) -> None:
+    rig, state = Rig(valkey.url, republish_rate=1), State()
+    state.buy(*[f"c-{number}" for number in range(6000)])
+    again = state.recovered()
+    again.buy("c-0", acknowledged=False)  # so that the first fill can't end
+    await rig.start(again)
+    await until(lambda: rig.republished("missing") >= 5999)
+    rig.publisher.set_parameters(CDNOW)
+    await until(lambda: rig.full("model") == 1)
+    again.acknowledge()
+    await rig.settled()
+    assert equal(client, again)
     await rig.stop()
 
 

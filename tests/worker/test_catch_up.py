@@ -40,18 +40,18 @@ def name(position: int) -> bytes:
     return b"c-%d" % position
 
 
-def walk(passing: CatchUp, held: Partition, most: int = 100) -> list[list[bytes]]:
-    """All that is published, piece by piece, until there is nothing more to do now."""
-    pieces = []
-    while passing.able(held):
+def walk(passing: CatchUp, held: Partition, pieces: int = 1000) -> list[list[bytes]]:
+    """Whom so many pieces publish, or as many as there is something to do for now."""
+    published: list[list[bytes]] = []
+    while passing.able(held) and len(published) < pieces:
         if not passing.keys.sorted:
             passing.keys.sort()
             continue
-        piece = passing.piece(held, most)
+        piece = passing.piece(held, most=100)
         chosen = passing.chosen(piece, NOW, SCORING)
-        pieces.append([key for some in chosen.values() for key in some])
+        published.append([key for some in chosen.values() for key in some])
         passing.advance(held, piece)
-    return pieces
+    return published
 
 
 def test_keys_come_from_the_newest_down_whatever_the_number_of_runs() -> None:
@@ -76,9 +76,12 @@ def test_a_pass_over_everybody_publishes_each_once_newest_first() -> None:
 
 def test_who_changed_after_the_position_is_published_before_the_rest_is_looked_at() -> None:
     held = partition(range(1000))
-    pieces = walk(changed_since(held, 750, NOW - 1, NOW), held)
-    assert [len(piece) for piece in pieces] == [100, 100, 50] + [0] * 7
-    assert {key for piece in pieces for key in piece} == {name(each) for each in range(750, 1000)}
+    passing = changed_since(held, 800, NOW - 1, NOW)
+    pieces = walk(passing, held, pieces=2)
+    assert {key for piece in pieces for key in piece} == {name(each) for each in range(800, 1000)}
+    assert not passing.limited
+    assert walk(passing, held) == [[]] * 8
+    assert passing.limited
 
 
 def test_who_awaits_a_live_flush_is_left_to_it() -> None:
