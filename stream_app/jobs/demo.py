@@ -23,6 +23,7 @@ from typing import Final
 from stream_app.core.calendar import day_from_text
 from stream_app.dev.cache import cache_directory
 from stream_app.dev.cdnow import CdnowRow, cdnow_sample, read_sample
+from stream_app.dev.child import Child
 from stream_app.dev.ports import free_port
 from stream_app.dev.stack import Stack
 from stream_app.errors import Fault
@@ -33,7 +34,7 @@ from stream_app.jobs.demo_summaries import (
     model_in_use_graded,
     partitions_up_to_date,
 )
-from stream_app.jobs.demo_worker import WorkerProcess
+from stream_app.jobs.demo_worker import READY_SECONDS, WorkerProcess, answers, command
 from stream_app.jobs.fit import fit_and_publish
 from stream_app.jobs.interrupts import interruptible
 from stream_app.jobs.population_reader import read_population
@@ -94,7 +95,8 @@ def run(
         equal = _verify(own, report)
         report.cohorts(cohort_report(own))
         if keep:
-            _keep_running(own, rows, environment, worker, report)
+            pages = held.enter_context(_pages(environment, place))
+            _keep_running(own, rows, environment, worker, pages, report)
         report.end()
         return 0 if equal and population.revenue_minor == REVENUE_MINOR else 1
 
@@ -214,13 +216,15 @@ def _keep_running(
     rows: Sequence[CdnowRow],
     environment: Mapping[str, str],
     worker: WorkerProcess,
+    pages: str,
     report: Report,
 ) -> None:
-    """Live purchases until Ctrl-C."""
+    """Live purchases until Ctrl-C; `pages` is where they can be watched."""
     report.say()
     report.say(
         "[bold]Everything keeps running, with live purchases, until Ctrl-C.[/] Try beside it:"
     )
+    report.say(f"  {pages}/ moves as they come; {pages}/report?by=first-purchase is the report")
     for name, value in environment.items():
         if name in ("LTV_BROKERS", "LTV_REDIS_URL"):
             report.say(f"  export {name}={value}")
@@ -232,6 +236,19 @@ def _keep_running(
         asyncio.run(_live(settings, rows, worker, report))
     except KeyboardInterrupt:
         report.step("Stopping")
+
+
+@contextmanager
+def _pages(environment: Mapping[str, str], place: Path) -> Iterator[str]:
+    """`ltv serve`, a process of its own as in production; where it listens."""
+    port = free_port()
+    settings = {**environment, "LTV_HTTP_PORT": str(port)}
+    child = Child("The pages' server", command(settings, "serve"), place / "serve.log")
+    try:
+        child.wait_until(lambda: answers(port), READY_SECONDS)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        child.stop()
 
 
 async def _live(

@@ -68,6 +68,16 @@ class WorkerProcess:
             return ""
 
 
+def answers(port: int) -> bool:
+    """Whether a server of ours says that it is alive."""
+    time.sleep(_POLL_SECONDS)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
 def command(settings: Mapping[str, str], *arguments: str) -> list[str]:
     """`ltv` with exactly these settings: those in our environment do not reach it."""
     ours = [part for name in os.environ if name.startswith("LTV_") for part in ("-u", name)]

@@ -19,8 +19,13 @@ from stream_app.cli import ltv
 from stream_app.cli.group import outcome
 from stream_app.core.calendar import day_from_text
 from stream_app.core.cohorts.totals import Totals
+from stream_app.core.models.prequential import Prequential
+from stream_app.core.portfolio import Portfolio, TierTotals
 from stream_app.errors import Fault, NotFound, Unreachable, UsageError
 from stream_app.wire.cohorts import Meta, encode
+from stream_app.wire.grades import PartitionGrades
+from stream_app.wire.grades import encode as encode_grades
+from stream_app.wire.segments import Segments, encode_segments
 from tests.cdnow_log import cdnow_records
 from tests.core.cohort_logs import Following
 from tests.docs.page import ROOT
@@ -61,7 +66,8 @@ class Redis:
                 self.client.hset(f"{self.prefix}cohorts:4", str(number), encode(part, meta))
 
     def close(self) -> None:
-        self.client.delete(f"{self.prefix}gen", f"{self.prefix}cohorts:4")
+        names = ("cohorts", "segments", "grades")
+        self.client.delete(f"{self.prefix}gen", *(f"{self.prefix}{name}:4" for name in names))
         self.client.close()
 
 
@@ -154,6 +160,39 @@ def test_people_see_the_triangle_with_its_marks(cdnow: Environ) -> None:
     assert "~ the month is not over" in said
     assert "\x1b" not in said
     assert lines["all"].split() == ["all", "2,357", "244,091.94"]
+
+
+def test_all_customers_together_are_told_below_the_cohorts(cdnow: Environ, redis: Redis) -> None:
+    assert as_json(cdnow, *BY_PURCHASE)["segments"] is None
+    said = Portfolio(
+        {"active": TierTotals(400, 5_000_00, 900_00, 70_00), "lost": TierTotals(1957, 100, 7, 1)},
+        {555: 300, 543: 57, 111: 2000},
+        {5: (1, 3), 1: (4, 1)},
+    )
+    graded = PartitionGrades(10_407, {"mbg-1": Prequential(2, 1, 0.5, 0.25, 0.125)})
+    for name, value in {
+        "segments": encode_segments(Segments(899_164_800, "mbg-1", said)),
+        "grades": encode_grades(graded),
+    }.items():
+        redis.client.hset(f"{redis.prefix}{name}:4", "0", value)
+    told = as_json(cdnow, *BY_PURCHASE)
+    assert told["segments"]["tiers"]["active"]["at_risk_minor"] == 7000
+    assert told["segments"]["at_risk"] == {"days": 30, "minor": 7001}
+    assert told["segments"]["segments"]["champions"] == 357
+    assert told["segments"]["top_share"]["of_revenue"] == 0.75
+    second = told["segments"]["second_purchase"]
+    assert (second["members"], second["buyers"], second["median_days"]) == (1139, 2357, 55)
+    assert second["rate"] == pytest.approx(0.483241, abs=1e-6)
+    assert told["models"]["mbg-1"]["log_loss"] == 0.125
+    text = " ".join(report(cdnow, *BY_PURCHASE).stdout.split())
+    for words in (
+        "active 400 5,000.00 900.00 70.00",
+        "champions 357",
+        "the best fifth of all buyers brought 75.0% of the revenue",
+        "48.3% of 2,357 buyers bought on a second day, half of them within 55 days",
+        "model mbg-1: 2 forecasts, log loss 0.1250, Brier 0.0625",
+    ):
+        assert words in text
 
 
 @pytest.mark.parametrize(

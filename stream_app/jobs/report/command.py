@@ -24,8 +24,9 @@ from stream_app.core.money import EXPONENTS
 from stream_app.errors import UsageError
 from stream_app.jobs.report.costs import by_month, read_costs
 from stream_app.jobs.report.csv_lines import write_csv
-from stream_app.jobs.report.reading import read_cohorts, read_top_share
+from stream_app.jobs.report.reading import read_cohorts
 from stream_app.jobs.report.table import print_report
+from stream_app.jobs.report.whole import print_whole, read_whole
 from stream_app.settings import Settings
 from stream_app.wire.published_cohorts import PublishedCohorts
 
@@ -59,14 +60,18 @@ class Made:
     report: Report
     published: PublishedCohorts
     as_of_day: int
+    whole: dict[str, Any]
+    """What is said of all customers together (`whole.read_whole`)."""
 
     def as_object(self) -> dict[str, Any]:
         """All numbers, with what they are of."""
-        return answer(self.report, self.published, self.as_of_day)
+        return answer(self.report, self.published, self.as_of_day) | self.whole
 
     def print(self, metric: Metric, console: Console) -> None:
-        """The triangle of one metric, for people."""
+        """The triangle of one metric and what all customers are like, for people."""
         print_report(self.report, metric, self.published.currency, console)
+        console.print()
+        print_whole(self.whole, console)
 
 
 def run(settings: Settings, options: Options) -> int:
@@ -76,7 +81,7 @@ def run(settings: Settings, options: Options) -> int:
     made = make(settings, options)
     _print(made, options)
     if options.html is not None:
-        _write(options.html, made.as_object(), options.metric, settings)
+        _write(options.html, made, options.metric)
     _warn(made.published)
     return 0
 
@@ -93,16 +98,19 @@ def make(settings: Settings, options: Options) -> Made:
     costs = _costs(settings, options, published.currency)
     as_of_day = day_of_report(settings, published)
     known = known_at(settings, published, as_of_day)
-    return Made(report(published.columns, asked, known, costs), published, as_of_day)
+    made = report(published.columns, asked, known, costs)
+    return Made(made, published, as_of_day, read_whole(settings, known))
 
 
-def _write(path: Path, found: dict[str, Any], metric: Metric, settings: Settings) -> None:
+def _write(path: Path, found: Made, metric: Metric) -> None:
     """The page, as one file that needs nothing but itself."""
     from stream_app.jobs.report.page import page  # plotly takes a while, which a table need not
     from stream_app.pages.page import render
 
     foot = f"Made by ltv report {__version__}. This page loads nothing from elsewhere."
-    made = render(page(found, metric, read_top_share(settings), foot))
+    segments = found.whole["segments"]
+    share = None if segments is None else segments["top_share"]["of_revenue"]
+    made = render(page(found.as_object(), metric, share, foot))
     try:
         path.write_text(made, encoding="utf-8")
     except OSError as error:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from stream_app.core.cohorts.cells import Table
-from stream_app.core.portfolio import added
 from stream_app.errors import Fault, NotFound
 from stream_app.settings import Settings
 from stream_app.settings.declaration import url_without_password
-from stream_app.stores.keys import COHORTS, SEGMENTS
+from stream_app.stores.keys import COHORTS
 from stream_app.stores.reader import score_reader
 from stream_app.wire.published_cohorts import PublishedCohorts, published_cohorts
-from stream_app.wire.segments import decode_segments
 
 
 def read_cohorts(settings: Settings, table: Table) -> PublishedCohorts:
@@ -28,12 +26,3 @@ def read_cohorts(settings: Settings, table: Table) -> PublishedCohorts:
         return published_cohorts(values, table)
     except ValueError as error:
         raise Fault(f"The cohort totals at {shown} can't be read: {error}.") from None
-
-
-def read_top_share(settings: Settings) -> float | None:
-    """What the best fifth of all buyers brought of the revenue; None while nobody says so."""
-    shown = url_without_password(settings.redis_url)
-    prefix, build = settings.key_prefix, settings.build
-    with score_reader(settings.redis_url, shown, prefix, build) as reader:
-        said = map(decode_segments, reader.summaries(SEGMENTS).values())
-    return added(one.portfolio for one in said if one is not None).top_share()
