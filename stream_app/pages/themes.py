@@ -21,7 +21,7 @@ class Theme(NamedTuple):
     colours: tuple[str, ...]
     """By place; 0 is the ink, for what really happened."""
     scale: tuple[str, str]
-    """Of a heat map: least, most."""
+    """Of a heat map: least, most; the ink can be read on both, and so on all between."""
 
 
 LIGHT: Final = Theme(
@@ -29,14 +29,14 @@ LIGHT: Final = Theme(
     ink="#1b1f24",
     faint="#e3e7ec",
     colours=("#1b1f24", "#0058cc", "#da7811", "#04a963", "#8e3d8e", "#a48a9f"),
-    scale=("#f1f6fb", "#08518f"),
+    scale=("#f1f6fb", "#78ade0"),
 )
 DARK: Final = Theme(
     ground="#14171c",
     ink="#eceff3",
     faint="#2c323a",
     colours=("#eceff3", "#619afd", "#f2a423", "#31e37f", "#cc9ed3", "#879f89"),
-    scale=("#1b2531", "#9fd3ff"),
+    scale=("#1b2531", "#2f6aa6"),
 )
 """Blue, orange, green, purple, grey: shifted until the closest two were 27 apart (CIE 1976)."""
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "x")

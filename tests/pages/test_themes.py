@@ -74,6 +74,12 @@ def test_every_colour_can_be_seen_on_its_ground(theme: Theme) -> None:
 
 
 @THEMES
+def test_numbers_can_be_read_in_every_cell_of_a_heat_map(theme: Theme) -> None:
+    for end in theme.scale:
+        assert _contrast(theme.ink, end) > 4.5, end
+
+
+@THEMES
 @pytest.mark.parametrize("sight", SIGHTS)
 def test_no_two_colours_look_alike(theme: Theme, sight: str) -> None:
     for one, other in combinations(theme.colours, 2):

@@ -4,6 +4,9 @@ const dark = matchMedia("screen and (prefers-color-scheme: dark)");
 function draw() {
   const theme = dark.matches ? themes.dark : themes.light;
   const painted = trace => {
+    if (trace.type === "heatmap") {
+      return {...trace, textfont: {...trace.textfont, color: theme.template.layout.font.color}};
+    }
     const colour = theme.colours[trace.meta];
     return colour === undefined ? trace
       : {...trace, line: {...trace.line, color: colour}, marker: {...trace.marker, color: colour}};
