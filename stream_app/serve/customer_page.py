@@ -78,7 +78,7 @@ def sentences(score: Score) -> list[str]:
     else:
         found += _predicted(score)
     if score.value_rank is not None:
-        found.append(f"{score.value_rank:.0%} of all customers are worth less.")
+        found.append(f"{score.value_rank:.1%} of all customers are worth less.")
     return found
 
 
