@@ -172,7 +172,8 @@ TABLE: tuple[Declared, ...] = (
         "ltv_cohort_imbalance_minor",
         "minor units",
         "",
-        "Money in cohort cells less money in accepted events; anything but 0 is a fault",
+        "Money in cohort cells less money in accepted events, of the partition where it is most;"
+        " anything but 0 is a fault",
     ),
     _counter(
         "ltv_foreign_writes_total",

@@ -16,6 +16,8 @@ Z. Karnin, K. Lang, E. Liberty (2016), "Optimal quantile approximation in stream
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
 from typing import Any, Final
 
 import numpy as np
@@ -26,10 +28,12 @@ from stream_app.core.models.arrays import Floats
 from stream_app.core.score import Scores
 
 NAMES: Final = ("ltv", "last_day", "purchase_days", "spend")
-SIZES: Final = {"ltv": 1600, "last_day": 400, "purchase_days": 400, "spend": 400}
-"""Of the sketches: ranks by `ltv` within .002, the others within .007, with a chance of .99; 40 and
+SIZES: Final = {"ltv": 3000, "last_day": 400, "purchase_days": 400, "spend": 400}
+"""Of the sketches: ranks by `ltv` within .001, the others within .007, with a chance of .99; 70 and
 10 KB a partition."""
-TOLERANCES: Final = {"ltv": 0.005, "last_day": 0.03, "purchase_days": 0.03, "spend": 0.03}
+RANK_STEP: Final = 0.004
+"""`value_rank` has levels of this width: who is on another one than before is published again."""
+TOLERANCES: Final = {"ltv": 0.003, "last_day": 0.03, "purchase_days": 0.03, "spend": 0.03}
 """By how much a rank may have moved before the tables are other ones: above the sketches' noise."""
 STEPS: Final = 1000
 """Quantiles that a table has; from one to the next it is a step of .001."""
@@ -62,6 +66,23 @@ class Ranks:
         )
         recency, frequency, monetary = digits
         return np.asarray(100 * recency + 10 * frequency + monetary)
+
+    def to_bytes(self) -> bytes:
+        """The tables, one behind the other: little-endian doubles."""
+        return b"".join(getattr(self, name).astype("<f8").tobytes() for name in NAMES)
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Ranks:
+        """The tables of `to_bytes`; ValueError where they are none."""
+        if len(stored) != 8 * len(NAMES) * (STEPS + 1):
+            raise ValueError(f"{len(stored)} bytes are no tables of ranks")
+        tables = np.frombuffer(stored, "<f8").reshape(len(NAMES), STEPS + 1)
+        return cls(**dict(zip(NAMES, tables, strict=True)))
+
+    @cached_property
+    def id(self) -> str:
+        """A name for these very tables."""
+        return sha256(self.to_bytes()).hexdigest()[:16]
 
     def moved(self, other: Ranks) -> bool:
         """Whether some rank is another one by the other tables, by more than is tolerated."""
@@ -127,12 +148,15 @@ def standing(scores: Scores, ranks: Ranks) -> tuple[NDArray[np.int64], Floats]:
 
 
 def displaced(scores: Scores, before: Ranks | None, now: Ranks) -> NDArray[np.bool_]:
-    """Who stands elsewhere by the tables of now than by those of before, or had no place."""
+    """Who stands elsewhere by the tables of now than by those of before, or had no place.
+
+    Elsewhere is on another level, not so far from before: small steps would add up unseen.
+    """
     if before is None:
         return scores.bought
     was, where = standing(scores, before), standing(scores, now)
-    risen = np.abs(was[1] - where[1]) > TOLERANCES["ltv"]
-    return np.asarray((was[0] != where[0]) | risen)
+    levels = (np.floor(ranks / RANK_STEP) for ranks in (was[1], where[1]))
+    return np.asarray((was[0] != where[0]) | np.not_equal(*levels))
 
 
 def columns(scores: Scores) -> dict[str, Floats]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from stream_app.core.models.parameters import ModelParameters
+from stream_app.core.models.parameters import LATEST, ModelParameters
 from stream_app.errors import LtvError
 from stream_app.jobs.models_topic import StoredModel, read_models
 from stream_app.settings import Settings
@@ -69,7 +69,8 @@ def origin_lines(origin: Origin, fitted_at: int | None) -> list[str]:
 
 def _fitted(lineage: Lineage, fitted_at: int | None) -> str:
     words = [] if fitted_at is None else [f"fitted {_instant(fitted_at)}"]
-    if isinstance(lineage.get("as_of"), int):
+    as_of = lineage.get("as_of")
+    if type(as_of) is int and 0 <= as_of <= LATEST:
         words.append(f"as of {_instant(lineage['as_of'])}")
     if isinstance(lineage.get("source"), str):
         words.append(f"{'by ' if words else ''}{lineage['source']}")

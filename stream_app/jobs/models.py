@@ -15,6 +15,7 @@ import click
 import orjson
 
 from stream_app.core.models import assignment
+from stream_app.core.models.parameters import LATEST
 from stream_app.errors import NotFound, UsageError
 from stream_app.jobs import model_grades
 from stream_app.jobs.model_grades import Graded
@@ -205,10 +206,12 @@ def _line(model: StoredModel, mark: str) -> str:
         words.append("given, not fitted")
     else:
         words.append(f"fitted {_when(fitted_at)}")
-    if "as_of" in lineage:
-        words.append(f"as of {_when(lineage['as_of'])}")
-    if "customers" in lineage:
-        words.append(f"on {lineage['customers']:,} customers")
+    # A lineage is for people and may say anything.
+    as_of, customers = lineage.get("as_of"), lineage.get("customers")
+    if type(as_of) is int and 0 <= as_of <= LATEST:
+        words.append(f"as of {_when(as_of)}")
+    if type(customers) is int:
+        words.append(f"on {customers:,} customers")
     return "  ".join(words)
 
 

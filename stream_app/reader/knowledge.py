@@ -3,7 +3,8 @@
 No server is talked to here. A reader asks which keys are wanted, fetches them, and hands in what
 it found; so the blocking and the asyncio reader do the same.
 
-A model never changes under its id and is fetched once. The rules may change (a tier bound), so
+A model is fetched once, and again when the rules name other models, since an id may be published
+anew with other numbers. The rules may change (a tier bound), so
 they are fetched again after some seconds, together with a customer: that costs no round trip.
 What is not there is looked for again after as many seconds, not at every read.
 """
@@ -22,7 +23,7 @@ from stream_app.reader.score import Score
 from stream_app.stores.keys import Keys
 from stream_app.wire.models import parameters_from_hash
 from stream_app.wire.scores import parse_fields
-from stream_app.wire.scoring import Rules, scoring_from_hash
+from stream_app.wire.scoring import MODELS, Rules, scoring_from_hash
 
 Stored = Mapping[Any, Any]
 """What HGETALL answers: bytes, or texts from a client that decodes; empty for a missing key."""
@@ -40,6 +41,8 @@ class Knowledge:
         self._rules: Rules | str = ""
         """Or why there are none."""
         self._rules_due = -inf
+        self._named = b""
+        """What the rules say of the models in use."""
         self._models: dict[str, ModelParameters] = {}
         self._missing: dict[str, tuple[str, float]] = {}
         """Models that can't be had: why, and when to look again."""
@@ -51,7 +54,13 @@ class Knowledge:
     def learn_rules(self, stored: Iterable[Stored], at: float) -> None:
         """Take in what was fetched for `wanted_rules`."""
         for each in stored:
-            self._rules, self._rules_due = self._read_rules(_raw(each)), at + self._fresh_seconds
+            raw = _raw(each)
+            self._rules, self._rules_due = self._read_rules(raw), at + self._fresh_seconds
+            named = raw.get(MODELS.encode(), b"")
+            if named != self._named:
+                self._named = named
+                self._models.clear()
+                self._missing.clear()
 
     def wanted_models(self, found: Iterable[Fields | None], at: float) -> list[str]:
         """Ids of models that these hashes need and that are to be fetched now."""

@@ -21,11 +21,12 @@ from __future__ import annotations
 from typing import Final
 
 POPULATION: Final = "population"
+RANKS: Final = "ranks"
 SEGMENTS: Final = "segments"
 GRADES: Final = "grades"
 STATUS: Final = "status"
 COHORTS: Final = "cohorts"
-SUMMARIES: Final = (POPULATION, SEGMENTS, GRADES, STATUS, COHORTS)
+SUMMARIES: Final = (POPULATION, RANKS, SEGMENTS, GRADES, STATUS, COHORTS)
 """What is said of partitions as wholes, each in a hash per generation: with its generation it goes
 (`Keys.summary`)."""
 

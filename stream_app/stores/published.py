@@ -32,14 +32,14 @@ class Published(msgspec.Struct, frozen=True):
     """Unix seconds: what silence did to scores up to here has been published."""
     run_id: str = ""
     """The server this was written to; empty where the server doesn't tell."""
-    ranked: bool = False
-    """Whether all customers show where they stand among all."""
+    ranks: str = ""
+    """By which tables all customers show where they stand (`Ranks.id`); empty: not all do."""
 
 
 def encode(published: Published) -> bytes:
     """
     >>> encode(Published(7, 1, "mbg-1", 1_790_000_000, "ab"))
-    b'{"position":7,"gen":1,"scoring":"mbg-1","swept":1790000000,"run_id":"ab","ranked":false}'
+    b'{"position":7,"gen":1,"scoring":"mbg-1","swept":1790000000,"run_id":"ab","ranks":""}'
     """
     return msgspec.json.encode(published)
 

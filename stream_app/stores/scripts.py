@@ -125,7 +125,11 @@ local mine = tonumber(ARGV[4])
 if not epoch or epoch < mine then return 1 end
 if epoch > mine then return 2 end
 for i = 3, #KEYS do
-  redis.call('HSET', KEYS[i], ARGV[3], ARGV[i + 2])
+  local done = redis.pcall('HSET', KEYS[i], ARGV[3], ARGV[i + 2])
+  if type(done) == 'table' and done.err then
+    redis.call('DEL', KEYS[i])
+    redis.call('HSET', KEYS[i], ARGV[3], ARGV[i + 2])
+  end
 end
 return 0
 """

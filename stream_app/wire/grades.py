@@ -1,7 +1,7 @@
 """Grades of the live models by the customers of one partition, as JSON in Redis.
 
     today       integer   business day up to which they were graded, days since 1970-01-01
-    position    integer   next changelog offset after the state that was graded
+    position    integer   next changelog offset that the state which was graded had reached at least
     models      object    model id -> sums, named as in core/models/prequential.py
 
 Grades are derived, so nothing depends on reading them back: what is not understood is not there.

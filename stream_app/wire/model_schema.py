@@ -8,6 +8,7 @@ from stream_app.core.models.parameters import (
     KINDS,
     LARGEST,
     LARGEST_GAMMA,
+    LATEST,
     OF_KIND,
     OF_SPEND,
     ROLES,
@@ -75,6 +76,8 @@ def model_schema() -> dict[str, Any]:
             "fitted_at": {
                 "description": "Unix seconds; null where the parameters were not fitted by us.",
                 "type": ["integer", "null"],
+                "minimum": 0,
+                "maximum": LATEST,
             },
             "lineage": {
                 "description": "Where it came from, for people: source, offsets, customers.",

@@ -7,6 +7,7 @@
     formula_active_days   integer   by formula: most days since the last order of `active`
     formula_at_risk_days  integer   by formula: most days since the last order of `at_risk`
     lifespan_years        decimal   years of `ltv_formula`, exactly as written
+    models                text      names the models in use with their numbers, and all settings
 
 Written by the publisher, read by `stream_app.reader`.
 """
@@ -45,7 +46,11 @@ NAMES: Final = (
 )
 
 
-def scoring_fields(settings: ScoreSettings, time_zone: str) -> list[str]:
+MODELS: Final = "models"
+"""Another text here: what is known of models may be out of date."""
+
+
+def scoring_fields(settings: ScoreSettings, time_zone: str, models: str = "") -> list[str]:
     """The flat hash: field, value, field, value...
 
     `lifespan_years` enters exact arithmetic as the decimal that people set, so it is written as
@@ -61,7 +66,8 @@ def scoring_fields(settings: ScoreSettings, time_zone: str) -> list[str]:
         *map(str, tiers.formula_days),
         repr(settings.lifespan_years),
     )
-    return [word for pair in zip(NAMES, values, strict=True) for word in pair]
+    pairs = [*zip(NAMES, values, strict=True), *([(MODELS, models)] if models else [])]
+    return [word for pair in pairs for word in pair]
 
 
 def scoring_from_hash(stored: Mapping[bytes, bytes]) -> Rules:

@@ -82,8 +82,9 @@ class Counting:
                 counted = self._counted[number] = Counted(partition)
             await self._bring_up(counted)
         self._counted = {n: one for n, one in self._counted.items() if n in self._held()}
-        imbalance = sum(one.imbalance_minor for one in self._counted.values())
-        self._metrics.set("ltv_cohort_imbalance_minor", imbalance)
+        # The worst one: of two partitions the one's surplus must not hide the other's loss.
+        worst = max((one.imbalance_minor for one in self._counted.values()), key=abs, default=0)
+        self._metrics.set("ltv_cohort_imbalance_minor", worst)
 
     async def _bring_up(self, counted: Counted) -> None:
         partition, totals = counted.partition, counted.totals

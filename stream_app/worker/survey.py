@@ -38,6 +38,8 @@ AT_ONCE: Final = 500
 """Customers looked at between two looks at the event loop: about 4 ms."""
 AT_ONCE_BY_QUADRATURE: Final = 50
 """The same where a model integrates numerically, as Pareto/NBD does."""
+FACTS_BYTES: Final = 400
+"""Of one of them, on average, at most: whose histories are longer are fewer at once."""
 PAUSE_SHARE: Final = 50.0
 """After a look so many times its length is waited: two hundredths of the worker's time."""
 TICK_SECONDS: Final = 1.0
@@ -84,7 +86,16 @@ class Survey:
             spent = 0.0
             for partition in self._due_now():
                 spent += await self._look_over(partition)
-            await asyncio.sleep(max(TICK_SECONDS, spent * PAUSE_SHARE))
+            await self._pause_for(spent)
+
+    async def _pause_for(self, spent: float) -> None:
+        """Wait as long as the work that was done demands; what was given up goes meanwhile."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + max(TICK_SECONDS, spent * PAUSE_SHARE)
+        while loop.time() < until:
+            await asyncio.sleep(min(TICK_SECONDS, until - loop.time()))
+            if not self._grades.keys() <= self._held().keys():
+                self._show_grades()
 
     def _due_now(self) -> Iterator[Partition]:
         scoring, now = self._publisher.scoring, asyncio.get_running_loop().time()
@@ -187,7 +198,16 @@ def _seen(partition: Partition, scoring: Scoring) -> _Seen:
 def _pieces(
     customers: Mapping[bytes, Customer], most: int
 ) -> Iterator[tuple[Sequence[bytes], Sequence[Customer]]]:
-    """All customers there are now, some at a time."""
-    ids, held = list(customers), list(customers.values())
-    for start in range(0, len(ids), most):
-        yield ids[start : start + most], held[start : start + most]
+    """All customers there are now, some at a time: fewer where their histories are long."""
+    ids: list[bytes] = []
+    held: list[Customer] = []
+    size, room = 0, most * FACTS_BYTES
+    for each, customer in list(customers.items()):
+        ids.append(each)
+        held.append(customer)
+        size += customer.size
+        if len(ids) >= most or size >= room:
+            yield ids, held
+            ids, held, size = [], [], 0
+    if ids:
+        yield ids, held

@@ -106,13 +106,15 @@ async def test_a_changed_tier_bound_is_published_and_reaches_a_reader(
 ) -> None:
     reader = twin(shop.url, timeout_seconds=PATIENCE, fresh_seconds=0.0)
     scoring = shop.scoring(CDNOW, None, None)
-    assert client.hgetall("ltv:scoring") == _encoded(scoring_fields(scoring.settings, "UTC"))
+    assert client.hgetall("ltv:scoring") == _encoded(
+        scoring_fields(scoring.settings, "UTC", scoring.id)
+    )
     before = await reader.customer("a", now=NOON + 45 * DAY)
     assert before is not None
     assert before.tier == "active"
     strict = replace(scoring.settings, tiers=TierBounds(alive=0.99))
     client.hset("ltv:scoring", mapping={b"alive": b"0.98999999999999999"})
-    assert client.hgetall("ltv:scoring") == _encoded(scoring_fields(strict, "UTC"))
+    assert client.hgetall("ltv:scoring") == _encoded(scoring_fields(strict, "UTC", scoring.id))
     after = await reader.customer("a", now=NOON + 45 * DAY)
     assert after is not None
     assert after.tier == "at_risk"

@@ -38,6 +38,9 @@ LARGEST_GAMMA: Final = 1e12
 TAKEN_IDS: Final = ("current", "challenger")
 """In Redis these name whatever model is in use."""
 
+LATEST: Final = 253_402_300_799
+"""The last second of the year 9999, after which no calendar here goes on."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -109,6 +112,8 @@ class ModelParameters:
             return f"q is {self.q:.17g}, not above 1, so that expected spend has no mean"
         if not 0 <= self.net_ratio <= 1:
             return f"net_ratio is {self.net_ratio:.17g}, not between 0 and 1"
+        if self.fitted_at is not None and not 0 <= self.fitted_at <= LATEST:
+            return "fitted_at is no Unix second up to the year 9999"
         return None
 
     def misfit(self, *, currency: str, time_zone: str) -> str | None:

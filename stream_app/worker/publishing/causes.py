@@ -37,3 +37,5 @@ LIMITED: Final[frozenset[Republished]] = frozenset(
 )
 """Redis has everybody, by older numbers: `LTV_REPUBLISH_RATE` holds. Who has `changed` since an
 earlier worker's position is neither, and published before those whom silence has moved."""
+SWEEPS: Final[frozenset[Republished]] = frozenset(("drift", "rank"))
+"""Everybody is looked at for the sake of a few."""

@@ -46,9 +46,9 @@ class Follower:
     swept: int = 0
     """Unix seconds: what silence did to scores up to here is in Redis."""
     ranks: Ranks | None = None
-    """The tables by which everybody stands in Redis; None: others, or none."""
-    ranked: bool = False
-    """Whether everybody shows a place, by whatever tables."""
+    """The tables by which everybody stands in Redis; None: others, several, or none."""
+    ranks_found: str = ""
+    """The name of the tables by which an earlier worker has left everybody."""
     catch_up: CatchUp | None = None
     refused: dict[bytes, Customer] = field(default_factory=dict)
     """Customers of whom Redis has a newer version; tried again at every look."""
@@ -73,6 +73,12 @@ class Follower:
         """Whether a pass is under way that need not wait for an acknowledgement."""
         passing = self.catch_up
         return self.writable and passing is not None and passing.able(self.partition)
+
+    @property
+    def says_ranked(self) -> bool:
+        """Whether Redis says that everybody stands by one table."""
+        found = decode(self.wrote)
+        return found is not None and found.ranks != ""
 
     @property
     def idle(self) -> bool:
@@ -118,19 +124,8 @@ class Follower:
         self.catch_up = None
         self.swept = max(self.swept, passing.as_of)
         if passing.ranks is not None:
-            self.ranks, self.ranked = passing.ranks, True
+            self.ranks = passing.ranks
         return passing
-
-    def takes_place(self, now: Ranks | None) -> bool:
-        """Whether a pass is due since customers stand elsewhere by the tables of now.
-
-        What an earlier worker has left in Redis stands by tables like the first ones found.
-        """
-        if now is None or self.ranks is now:
-            return False
-        if self.ranks is None and self.ranked:
-            self.ranks = now
-        return self.ranks is not now
 
     def retry_refused(self) -> None:
         """Try again to write those of whom Redis had a newer version."""
@@ -190,5 +185,5 @@ def following(follower: Follower) -> Published:
         follower.scoring,
         follower.swept,
         follower.run_id,
-        follower.ranked,
+        follower.ranks.id if follower.ranks is not None else follower.ranks_found,
     )

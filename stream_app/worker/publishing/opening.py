@@ -125,7 +125,7 @@ class Opening:
             return cause
         follower.wrote, follower.opened = stored, True
         follower.reached, follower.swept = found.position, found.swept
-        follower.ranked = found.ranked
+        follower.ranks, follower.ranks_found = None, found.ranks
         self._bind(follower, scoring, expected.run_id)
         as_of = scoring.as_of.of(follower.partition)
         if found.position < expected.next_offset or scoring.has_new_day(found.swept, as_of):
@@ -167,7 +167,7 @@ class Opening:
             follower.wrote, follower.opened = follower.moving, True
             follower.begun += 1
             follower.reached, follower.refused = 0, {}
-            follower.ranks, follower.ranked = None, False
+            follower.ranks, follower.ranks_found = None, ""
             self._bind(follower, scoring, run_id)
             as_of = scoring.as_of.of(follower.partition)
             follower.catch_up = everything(
@@ -196,7 +196,7 @@ class Opening:
         """
         if self._shown is scoring and not anew:
             return
-        rules = scoring_fields(scoring.settings, scoring.calendar.time_zone)
+        rules = scoring_fields(scoring.settings, scoring.calendar.time_zone, scoring.id)
         shown = await self._store.put_scoring(link, rules)
         places: dict[Place, ModelParameters | None] = {
             "current": scoring.parameters,

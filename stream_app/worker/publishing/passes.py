@@ -21,7 +21,7 @@ import structlog
 from stream_app.metrics import Metrics
 from stream_app.stores.redis import Link
 from stream_app.worker.publishing.catch_up import CatchUp, Chosen, aged, refreshed, reranked
-from stream_app.worker.publishing.causes import LACKING, LIMITED
+from stream_app.worker.publishing.causes import LACKING, LIMITED, SWEEPS
 from stream_app.worker.publishing.flush import Load
 from stream_app.worker.publishing.follower import Follower
 from stream_app.worker.publishing.pace import PieceSize, RateLimit
@@ -69,8 +69,9 @@ class Passes:
             passing.keys.sort()
         else:
             await self._do_piece(follower, passing, link, scoring)
-        now = _now()
-        follower.sweep_due = max(follower.sweep_due, now) + (now - began) * SWEEP_SHARE
+        if passing.cause in SWEEPS:
+            now = _now()
+            follower.sweep_due = max(follower.sweep_due, now) + (now - began) * SWEEP_SHARE
         self._end_if_done(follower, scoring)
 
     async def _do_piece(
@@ -113,6 +114,8 @@ class Passes:
         passing = follower.catch_up
         if passing is None or not follower.able_to_catch_up:
             return inf
+        if passing.cause == "rank" and follower.says_ranked:
+            return inf  # a worker that dies now must not leave places by two tables as if by one
         return self._limit.wait(_now()) if passing.limited else 0.0
 
     def _begin_if_due(self, follower: Follower, scoring: Scoring) -> None:
@@ -128,8 +131,9 @@ class Passes:
             return
         elif scoring.has_new_day(follower.swept, as_of):
             follower.catch_up = aged(partition, follower.swept, as_of)
-        elif ranks is not None and follower.takes_place(ranks):
+        elif ranks is not None and follower.ranks is not ranks and not follower.ranks_found:
             follower.catch_up = reranked(partition, follower.swept, follower.ranks, ranks)
+            follower.ranks = None  # and first of all Redis is told so: see `_wait`
 
     def _end_if_done(self, follower: Follower, scoring: Scoring) -> None:
         """End a pass that has looked at everybody, and say what it cost."""

@@ -142,7 +142,8 @@ class Publisher:
 
         Nothing is published before the first call. Another model publishes everything again.
         """
-        self._scoring = self._make_scoring(parameters, reason, challenger)
+        scoring = self._make_scoring(parameters, reason, challenger)
+        self._scoring = replace(scoring, ranks=self._summaries.ranks)
         self._look_soon()
 
     @property
@@ -221,11 +222,11 @@ class Publisher:
 
     async def _look(self, link: Link, scoring: Scoring) -> None:
         """Compare what Redis holds with what we left there; open what is new."""
+        self._next_look = self._now() + self._options.check_seconds  # sooner, if asked meanwhile
         run_id = await link.run_id()
-        self._next_look = self._now() + self._options.check_seconds
         trim(self._partitions())
         again = await self._opening.look(link, list(self._followers.values()), scoring, run_id)
-        await self._summaries.read(link, self._followers.values(), self._now())
+        await self._summaries.read(link, list(self._followers.values()), self._now())
         if self._summaries.ranks is not scoring.ranks and self._scoring is scoring:
             self._scoring = replace(scoring, ranks=self._summaries.ranks)
         if again:
@@ -243,7 +244,8 @@ class Publisher:
         if not last:
             await self._passes.go_on(list(self._followers.values()), link, scoring)
         await self._move(link)
-        await self._summaries.write(link, self._followers.values())
+        await self._summaries.write(link, list(self._followers.values()))
+        self._metrics.set("ltv_publish_backlog_customers", self.backlog)
 
     def _take(self, follower: Follower) -> _Taken:
         taken, waiting, reached = follower.take()
@@ -264,7 +266,6 @@ class Publisher:
             self._account(each)
         if customers:
             self._health.good(backlog=self.backlog)
-            self._metrics.set("ltv_publish_backlog_customers", self.backlog)
 
     def _account(self, taken: _Taken) -> None:
         """Note what became of a live load: its position, its refusals, its lateness."""
@@ -291,7 +292,6 @@ class Publisher:
         """Write what a pass has chosen; whether it is in Redis, as in `_accepted`."""
         if load.customers:
             await Flush(link, self._store, scoring, batch=self._options.batch).write([load])
-            self._metrics.set("ltv_publish_backlog_customers", self.backlog)
         return self._accepted(load)
 
     async def _move(self, link: Link) -> None:

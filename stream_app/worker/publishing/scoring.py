@@ -23,6 +23,7 @@ from stream_app.core.models.parameters import ModelParameters
 from stream_app.core.models.statistics import statistics
 from stream_app.core.population import Ranks, displaced
 from stream_app.core.score import Scores, ScoreSettings, score
+from stream_app.wire.models import redis_fields
 from stream_app.wire.scores import redis_rows
 from stream_app.worker.partition import Partition
 
@@ -78,17 +79,19 @@ class Scoring:
 
     @property
     def id(self) -> str:
-        """A name for all that scores depend on: the models' ids and a digest of the rest.
+        """A name for all that scores depend on: the models' ids and a digest of their numbers and
+        of the rest.
 
         A challenger that scores nobody is not in it: nothing has to be published for its sake. The
         drift is: on a finer grid, what is shown may lie on another level than now.
         """
         as_of = self.as_of
         rest = repr((self.settings, self.basis_reason, as_of.fixed, as_of.event_time, self.drift))
+        rest += numbers(self.parameters)
         model = self.parameters.id if self.parameters is not None else "formula"
         if self.challenger is not None and self.challenger_share > 0:
             model += f"+{self.challenger.id}"
-            rest += repr(self.challenger_share)
+            rest += repr(self.challenger_share) + numbers(self.challenger)
         return f"{model}/{sha256(rest.encode()).hexdigest()[:8]}"
 
     def rows(
@@ -190,3 +193,8 @@ class Scoring:
             basis_reason=self.basis_reason,
             settings=self.settings,
         )
+
+
+def numbers(parameters: ModelParameters | None) -> str:
+    """What scores take from a model, but for its id: under one id they may be published anew."""
+    return "" if parameters is None else " ".join(redis_fields(parameters)[2:])
