@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 DEADLINE_SECONDS: Final = 10.0
 """For an answer; a report of many years takes a tenth of a second."""
+MOST_OPEN_POSTS: Final = 16
+"""Of requests that need no token and have a body, at once."""
+BUSY: Final = "Too many people are signing in at once."
 OPEN: Final = frozenset({"/livez", "/readyz", "/session"})
 """Addresses that need no token; /session is where it is given."""
 UNKNOWN: Final = "unknown"
@@ -61,6 +64,7 @@ class Gate:
         self._most = settings.serve_concurrency
         self._local = not token and is_local(settings.http_host)
         self._under_way = 0
+        self._open_posts = 0
         metrics.set("ltv_http_in_progress", 0)
 
     def middleware(self) -> Any:
@@ -73,6 +77,8 @@ class Gate:
         return through
 
     async def _through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in OPEN:
+            return await self._open(request, handler)
         began = time.perf_counter()
         self._under_way += 1
         self._metrics.set("ltv_http_in_progress", self._under_way)
@@ -81,6 +87,23 @@ class Gate:
         finally:
             self._under_way -= 1
             self._metrics.set("ltv_http_in_progress", self._under_way)
+        return self._told(request, answer, began)
+
+    async def _open(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """What needs no token takes no place of those who have one."""
+        began = time.perf_counter()
+        if request.method == "POST" and self._open_posts >= MOST_OPEN_POSTS:
+            return self._told(request, self._say(request, Refused(503, BUSY, {})), began)
+        self._open_posts += request.method == "POST"
+        try:
+            answer = await self._answer(request, handler)
+        finally:
+            self._open_posts -= request.method == "POST"
+        return self._told(request, answer, began)
+
+    def _told(
+        self, request: web.Request, answer: web.StreamResponse, began: float
+    ) -> web.StreamResponse:
         headers = answer.headers
         for name, value in HEADERS.items():
             if name not in headers:

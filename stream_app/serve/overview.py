@@ -26,7 +26,10 @@ def page(status: Answer, segments: Answer | None, foot: str) -> Page:
     if segments is not None:
         blocks += [_value_tiles(segments), *_tiers(segments), _segments(segments)]
     blocks += [_models(status), _partitions(status)]
-    lead = "Every purchase moves these numbers within milliseconds."
+    lead = (
+        "Every purchase moves these numbers. The first row does so by itself, the rest when the"
+        " page is loaded again."
+    )
     return Page("How it is going", lead, blocks, foot)
 
 
@@ -116,7 +119,7 @@ def _tiers(segments: Answer) -> list[Block]:
         labels,
         [
             Series("expected next year", [tiers[n]["ltv_365_minor"] / unit for n in names], 1),
-            Series("value at risk", [tiers[n]["at_risk_minor"] / unit for n in names], 2),
+            Series("value at risk", [(tiers[n]["at_risk_minor"] or 0) / unit for n in names], 2),
         ],
         Axes("tier", money, ",.0f"),
     )
@@ -190,6 +193,8 @@ def _partitions(status: Answer) -> Table:
     return Table("Partitions", header, rows, "As they were when this page was opened.")
 
 
-def whole(minor: int, currency: str) -> str:
+def whole(minor: int | None, currency: str) -> str:
     """Minor units in whole major ones."""
+    if minor is None:
+        return "unknown"
     return f"{minor / 10 ** EXPONENTS.get(currency, 0):,.0f}"

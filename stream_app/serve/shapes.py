@@ -119,6 +119,7 @@ def _report() -> Shape:
             "time_zone": TEXT,
             "as_of": DATE,
             "published_at": INTEGER,
+            "stale": {"type": "boolean"},
             "partitions": whole({"of": COUNT, "missing": many(COUNT)}),
             "channels": many(maybe(TEXT)),
             "by": {"enum": list(TABLES)},
@@ -155,8 +156,8 @@ def _acquisition() -> Shape:
 
 
 def _segments() -> Shape:
-    money = dict.fromkeys(("revenue_minor", "ltv_365_minor", "at_risk_minor"), INTEGER)
-    tier = whole({"customers": COUNT, **money})
+    money = dict.fromkeys(("revenue_minor", "ltv_365_minor"), INTEGER)
+    tier = whole({"customers": COUNT, **money, "at_risk_minor": maybe(INTEGER)})
     second = {"buyers": COUNT, "members": COUNT, "rate": maybe(SHARE), "median_days": maybe(NUMBER)}
     return whole(
         {
@@ -167,7 +168,7 @@ def _segments() -> Shape:
             "partitions": whole({"of": COUNT, "looked_over": COUNT}),
             "customers": COUNT,
             "tiers": whole(dict.fromkeys(TIERS, tier)),
-            "at_risk": whole({"days": COUNT, "minor": INTEGER}),
+            "at_risk": whole({"days": COUNT, "minor": maybe(INTEGER)}),
             "segments": whole(dict.fromkeys(SEGMENTS, COUNT)),
             "rfm": named(COUNT) | {"propertyNames": {"pattern": "^[1-5]{3}$"}},
             "top_share": whole({"of_customers": SHARE, "of_revenue": maybe(NUMBER)}),

@@ -170,7 +170,10 @@ class Site:
         return _html(render(made, Around(LINKS, "/customers", (PLOTLY, DRAW))))
 
     async def _session(self, request: web.Request) -> web.Response:
-        form = await request.post()
+        try:
+            form = await request.post()
+        except (ValueError, LookupError, AssertionError):
+            return self.trouble(request, Refused(400, "This is no form that a browser sends.", {}))
         if not self._token.is_right(str(form.get("token", ""))):
             return self.trouble(request, Refused(401, "", {}))
         answer = web.Response(status=303, headers={"Location": "/"})

@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE: Final = 2000
 """Customers counted between two looks at the event loop: about 3 ms."""
+HEARTBEAT_SECONDS: Final = 30.0
+"""Totals that stay as they are say so again after so long: whose do not have no worker."""
 PAUSE_SHARE: Final = 20.0
 """After a round so many times its length is waited, where that is longer: many cohorts and channels
 make the writing dear."""
@@ -43,6 +45,8 @@ class Counted:
     position: int | None = None
     """Next changelog offset after all that is counted; None until everybody was."""
     imbalance_minor: int = 0
+    said_at: float = 0.0
+    """Unix seconds."""
 
 
 class Counting:
@@ -92,6 +96,8 @@ class Counting:
             everybody, partition.recovered = partition.recovered, []
             await _in_pieces(totals, [None] * len(everybody), everybody)
         elif counted.position == partition.next_offset:
+            if self._clock() - counted.said_at >= HEARTBEAT_SECONDS:
+                self._say(counted, partition.max_at_us)
             return
         # Nothing is awaited between these: what is counted, its money and its place agree.
         before, after = partition.uncounted.take()
@@ -105,9 +111,12 @@ class Counting:
         if self._held().get(partition.number) is not partition:
             return
         self._check(counted, money)
-        self._publisher.summarize(
-            partition.number, COHORTS, encode(totals, self._meta(counted, newest_us))
-        )
+        self._say(counted, newest_us)
+
+    def _say(self, counted: Counted, newest_us: int) -> None:
+        counted.said_at = self._clock()
+        value = encode(counted.totals, self._meta(counted, newest_us))
+        self._publisher.summarize(counted.partition.number, COHORTS, value)
 
     def _check(self, counted: Counted, money: int) -> None:
         """Cells must hold the money of all accepted events, once in each table."""

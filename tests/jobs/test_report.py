@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import redis as redis_py
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
+from msgspec import structs
 
 from stream_app.cli import ltv
 from stream_app.cli.group import outcome
@@ -297,6 +299,30 @@ def test_what_is_not_published_yet_is_said(
     done = report(environ, *BY_PURCHASE, "--json")
     assert json.loads(done.stdout)["partitions"] == {"of": 3, "missing": [1]}
     assert "Nothing is published yet of partition 1 (of 3)" in done.stderr
+
+
+def test_totals_that_nobody_keeps_any_more_are_as_of_when_somebody_did(
+    environ: Environ, redis: Redis, parts: list[Totals]
+) -> None:
+    last_seen = 899_164_800 + 3600  # 1998-06-30 01:00Z
+    redis.publish(list(parts), structs.replace(CDNOW_META, published_at=last_seen))
+    by_clock = {name: value for name, value in environ.items() if name != "LTV_AS_OF"}
+    told = as_json(by_clock, *BY_PURCHASE)
+    assert (told["stale"], told["as_of"]) == (True, "1998-06-30")
+    assert told["cohorts"][0]["offsets"][11]["state"] == "complete"
+    said = report(by_clock, *BY_PURCHASE).stderr
+    assert "No worker has kept some of these totals since 1998-06-30 01:00Z" in said
+    now = structs.replace(CDNOW_META, published_at=int(time.time()))
+    redis.publish(list(parts), now)
+    assert as_json(by_clock, *BY_PURCHASE)["stale"] is False
+
+
+def test_by_formula_nothing_is_known_to_be_at_risk(cdnow: Environ, redis: Redis) -> None:
+    said = Segments(899_164_800, None, Portfolio({"lost": TierTotals(3, 100, 7, 0)}))
+    redis.client.hset(f"{redis.prefix}segments:4", "0", encode_segments(said))
+    told = as_json(cdnow, *BY_PURCHASE)["segments"]
+    assert (told["at_risk"]["minor"], told["tiers"]["lost"]["at_risk_minor"]) == (None, None)
+    assert "chance of 30 silent days" not in report(cdnow, *BY_PURCHASE).stdout
 
 
 def test_an_empty_redis_is_one_sentence(environ: Environ) -> None:

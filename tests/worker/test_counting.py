@@ -6,7 +6,7 @@ from stream_app.core.cohorts.totals import Totals
 from stream_app.core.customer import Customer
 from stream_app.stores.keys import COHORTS
 from stream_app.wire.cohorts import Meta, decode, encode
-from stream_app.worker.counting import Counting
+from stream_app.worker.counting import HEARTBEAT_SECONDS, Counting
 from stream_app.worker.partition import Partition
 from tests.stores.worker import Clock
 from tests.stores.worker import Rig as PublisherRig
@@ -21,8 +21,9 @@ class Counter:
         self.rig = rig
         self.held: dict[int, Partition] = {0: rig.partition}
         self.publisher = PublisherRig("redis://127.0.0.1:1/0").publisher
+        self.clock = Clock()
         self.counting = Counting(
-            settings(), lambda: self.held, self.publisher, rig.metrics, Clock()
+            settings(), lambda: self.held, self.publisher, rig.metrics, self.clock
         )
 
     async def said(self) -> bytes:
@@ -93,12 +94,17 @@ async def test_a_partition_that_was_recovered_is_counted_whole_whatever_happens_
     assert counter.imbalance() == 0
 
 
-async def test_nothing_is_said_again_while_nothing_changes(rig: Rig) -> None:
+async def test_while_nothing_changes_it_is_said_again_now_and_then_as_a_sign_of_life(
+    rig: Rig,
+) -> None:
     counter = Counter(rig)
     rig.put("a")
     await rig.quiet()
     first = await counter.said()
     assert await counter.said() is first
+    counter.clock.now += HEARTBEAT_SECONDS
+    again = decode(await counter.said(), "signup")[0]
+    assert again.published_at == decode(first, "signup")[0].published_at + HEARTBEAT_SECONDS
 
 
 async def test_a_partition_taken_anew_is_counted_from_nothing(rig: Rig) -> None:

@@ -25,6 +25,7 @@ from stream_app.errors import UsageError
 from stream_app.jobs.report.costs import by_month, read_costs
 from stream_app.jobs.report.csv_lines import write_csv
 from stream_app.jobs.report.reading import read_cohorts
+from stream_app.jobs.report.staleness import is_stale, stale_sentence
 from stream_app.jobs.report.table import print_report
 from stream_app.jobs.report.whole import print_whole, read_whole
 from stream_app.settings import Settings
@@ -125,6 +126,7 @@ def answer(made: Report, published: PublishedCohorts, as_of_day: int) -> dict[st
         "time_zone": published.time_zone,
         "as_of": date_text(as_of_day),
         "published_at": published.oldest_at,
+        "stale": is_stale(published.oldest_at, time.time()),
         "partitions": {"of": published.partitions, "missing": list(published.missing)},
         "channels": published.channels,
         **report_as_object(made),
@@ -132,11 +134,15 @@ def answer(made: Report, published: PublishedCohorts, as_of_day: int) -> dict[st
 
 
 def day_of_report(settings: Settings, published: PublishedCohorts) -> int:
-    """The business day in progress at the instant that settings name; by default now."""
+    """The business day that settings name, in the zone of the totals; by default the one in
+    progress, or where no worker is alive any more the one in which the last was seen."""
     if settings.as_of_event_time and published.last_day is not None:
         return published.last_day
+    if len(settings.as_of) == len("2026-01-01"):
+        return day_from_text(settings.as_of)
     fixed = settings.as_of_seconds
-    seconds = int(time.time()) if fixed is None else fixed
+    now = int(time.time()) if fixed is None else fixed
+    seconds = published.oldest_at if fixed is None and is_stale(published.oldest_at, now) else now
     return Calendar(published.time_zone).day_of(seconds * 1_000_000)
 
 
@@ -195,6 +201,8 @@ def _json(found: dict[str, Any]) -> bytes | str:
 
 
 def _warn(published: PublishedCohorts) -> None:
+    if is_stale(published.oldest_at, time.time()):
+        click.echo(f"ltv: {stale_sentence(published.oldest_at)}", err=True)
     if published.missing:
         numbers = ", ".join(map(str, published.missing))
         click.echo(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from stream_app.core.cohorts.lines import SHARES, Metric
 from stream_app.core.cohorts.report_object import NAMES
+from stream_app.jobs.report.staleness import stale_sentence
 from stream_app.jobs.verification.printing import figure
 from stream_app.pages.charts import Axes, Chart, Series, Value, heat_map, line_chart
 from stream_app.pages.page import Block, Notice, Page, Sentences, Table, Tile, Tiles
@@ -77,6 +78,8 @@ def blocks(answer: Answer, metric: Metric, top_share: float | None) -> list[Bloc
 
 
 def _notices(answer: Answer) -> list[Block]:
+    if answer["stale"]:
+        return [Notice(stale_sentence(answer["published_at"]))]
     missing = answer["partitions"]["missing"]
     if missing:
         numbers = ", ".join(map(str, missing))
@@ -194,7 +197,9 @@ def with_costs(chart: Chart, answer: Answer) -> Chart:
              "hovertemplate": f"{name} %{{y:,.2f}}<extra></extra>"}
         )  # fmt: skip
         words = f"{line['cohort']} cost {amount(cost['cac_minor'], answer)} a customer"
-        if back is None:
+        if back is None and line["acquisition"]["at_offset"] is None:
+            told.append(f"{words}; no whole month tells yet whether it is earned back")
+        elif back is None:
             told.append(f"{words}, not earned back yet")
             continue
         told.append(f"{words}, earned back by month {back}")

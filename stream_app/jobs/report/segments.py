@@ -16,18 +16,23 @@ from stream_app.wire.segments import Segments
 
 
 def segments_as_object(said: Iterable[Segments], bought: PublishedCohorts) -> dict[str, Any]:
-    """All partitions together. Money is in whole minor units."""
+    """All partitions together. Money is in whole minor units.
+
+    Without a model nothing is known of silence, so nothing is said to be at risk.
+    """
     said = list(said)
     whole = added(one.portfolio for one in said)
     tiers = {name: whole.tiers.get(name, TierTotals()) for name in TIERS}
     named = dict.fromkeys(NAMES, 0)
     for digits, count in whole.rfm.items():
         named[segment_of(digits)] += count
+    models = sorted({one.model for one in said if one.model is not None})
+    risks = [totals.at_risk_minor for totals in tiers.values()]
     return {
         "currency": bought.currency,
         "minor_units": EXPONENTS[bought.currency],
         "as_of": min(one.as_of for one in said),
-        "models": sorted({one.model for one in said if one.model is not None}),
+        "models": models,
         "partitions": {"of": bought.partitions, "looked_over": len(said)},
         "customers": sum(totals.customers for totals in tiers.values()),
         "tiers": {
@@ -35,13 +40,13 @@ def segments_as_object(said: Iterable[Segments], bought: PublishedCohorts) -> di
                 "customers": totals.customers,
                 "revenue_minor": totals.revenue_minor,
                 "ltv_365_minor": totals.ltv_365_minor,
-                "at_risk_minor": totals.at_risk_minor,
+                "at_risk_minor": totals.at_risk_minor if models else None,
             }
             for name, totals in tiers.items()
         },
         "at_risk": {
             "days": SILENT_DAYS,
-            "minor": sum(totals.at_risk_minor for totals in tiers.values()),
+            "minor": sum(risks) if models else None,
         },
         "segments": named,
         "rfm": {str(digits): count for digits, count in sorted(whole.rfm.items(), reverse=True)},

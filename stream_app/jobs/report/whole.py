@@ -84,14 +84,16 @@ def _tiers(segments: Mapping[str, Any]) -> Table:
         one = segments["tiers"][tier]
         if one["customers"]:
             money = ("revenue_minor", "ltv_365_minor", "at_risk_minor")
-            cells = (figure(one[name], currency) for name in money)
+            known = (one[name] for name in money)
+            cells = ("" if minor is None else figure(minor, currency) for minor in known)
             table.add_row(tier, f"{one['customers']:,}", *cells)
     return table
 
 
 def _sentences(segments: Mapping[str, Any]) -> Iterator[str]:
     days = segments["at_risk"]["days"]
-    yield f"at risk: the chance of {days} silent days, times what they would take off next year"
+    if segments["at_risk"]["minor"] is not None:
+        yield f"at risk: the chance of {days} silent days, times what they would take off next year"
     named = [f"{name} {count:,}" for name, count in segments["segments"].items() if count]
     if named:
         yield f"segments: {', '.join(named)}"
