@@ -270,9 +270,9 @@ class _Made:
         self._seen: Counter[tuple[int, str]] = Counter()
 
     def identity(self, more: Whole, kind: int) -> str:
-        """The id of an event, as `Messages` gives it."""
+        """The id of an event, as `Messages` gives it; an odd row has had its own from there."""
         identity = more.identity or ""
-        if more.decoded or self._with_ids[more.source] or kind in (CANCELLATION, ACTIVITY):
+        if self._with_ids[more.source] or kind in (CANCELLATION, ACTIVITY):
             return identity
         again = self._seen[more.source, identity]
         self._seen[more.source, identity] += 1

@@ -76,7 +76,6 @@ class Whole(NamedTuple):
     source: int
     identity: str | None
     channel: str | None
-    decoded: bool
     special: str | None
 
 
@@ -196,7 +195,7 @@ class Staging:
         found: list[Any] = (
             self.connection.cursor()
             .execute(
-                "SELECT source, identity, channel, day IS NOT NULL, special FROM ltv_events"
+                "SELECT source, identity, channel, special FROM ltv_events"
                 f" WHERE bucket = {number} AND customer_id IN (SELECT unnest(?)) {_ORDER}",
                 [list(customers)],
             )

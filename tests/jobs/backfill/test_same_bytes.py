@@ -136,6 +136,19 @@ def test_each_cell_of_each_kind_may_be_anything(
     assert_same(expected, backfilled(settings_, [str(path)]))
 
 
+def test_a_row_that_is_too_large_as_a_record_is_refused(tmp_path: Path) -> None:
+    """Its size is that of the JSON that sending it would make."""
+    settings_ = own(MAX_VALUE="1024")
+    history = [
+        {**ROW, "customer_id": cell * 90, "event_id": cell * size, "order_id": cell * size}
+        for cell, size in product(("x", "é", "語", '"', "\\"), range(1, 129, 3))
+    ]
+    path = write(tmp_path / "large.csv", history)
+    expected = streamed(settings_, [("purchase", path)])
+    assert expected.reasons["too_large"] > 10
+    assert_same(expected, backfilled(settings_, [str(path)]))
+
+
 ROW = {
     "type": "", "customer_id": "", "occurred_at": "2024-03-02T10:00:00Z", "order_id": "o",
     "amount": "12.50", "currency": "USD", "fx_rate": "", "ordered_at": "2024-03-01", "channel": "",
