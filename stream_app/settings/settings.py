@@ -190,8 +190,8 @@ class Settings:
         "LTV_DRIFT", kinds.number(0.0001, 1), 0.01,
         "how far the numbers of a silent customer may move before they are published again, when a"
         " day begins: chances by this much, values by this share")
-    republish_rate: float = _worker(
-        "LTV_REPUBLISH_RATE", kinds.number(0, 10_000_000), 25_000.0,
+    republish_rate: int = _worker(
+        "LTV_REPUBLISH_RATE", kinds.integer(0, 1_000_000), 25_000,
         "most customers a second that a worker publishes again for another model, a cut-over, drift"
         " or a refresh; 0: no limit", unit="customers/s")
     allow_eviction: bool = _worker(

@@ -323,5 +323,6 @@ async def test_a_pass_says_what_it_cost(valkey: Valkey, client: Redis) -> None:
         await rig.settled()
     told = next(each for each in logs if each["event"] == "everybody was looked at")
     assert (told["cause"], told["customers"], told["published"]) == ("drift", 2, 1)
+    assert rig.metrics.value("ltv_publish_backlog_customers") == 0
     assert rig.metrics.value("ltv_sweep_seconds") == pytest.approx(told["seconds"], abs=0.001)
     await rig.stop()

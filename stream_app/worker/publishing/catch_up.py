@@ -31,7 +31,7 @@ class CatchUp:
     """One pass and how far it is."""
 
     cause: Republished
-    """Why it began; also why those are published of whom it is not their own numbers."""
+    """Why it began, and what is counted for those whom it publishes for no movement of theirs."""
     keys: NewestFirst
     """The customers when it began, but for those that awaited a live flush; one that came later
     was changed, and so is published live."""
@@ -49,7 +49,7 @@ class CatchUp:
     ranked_before: Ranks | None = None
     """By which they stood."""
     front: list[bytes] = field(default_factory=list)
-    """Keys that are being looked at: again where a write failed."""
+    """Keys under way; they stay here where they could not be written."""
     later: set[bytes] = field(default_factory=set)
     """Customers that a slice in flight had touched: their newest version may not be published
     yet. Each is done when a live flush has written it, or when it is found acknowledged."""

@@ -10,10 +10,11 @@ from typing import Final
 
 SAVED_SECONDS: Final = 0.25
 """Idle time that may be made up for: a wait that ends late must not lower the rate."""
-PIECE_SECONDS: Final = 0.004
-"""What a piece should take. Live changes wait for it: they are gathered for 5 ms in any case."""
-FEWEST: Final = 50
-"""Customers in a piece, at least: scoring one costs nearly as much."""
+PIECE_SECONDS: Final = 0.008
+"""What a piece should take. Live changes wait for it; they are gathered for 5 ms in any case, and
+on their way from the producer to Redis for 20."""
+FEWEST: Final = 100
+"""Customers in a piece, at least: scoring one costs half as much."""
 MOST: Final = 500
 """And at most."""
 
@@ -54,7 +55,7 @@ class PieceSize:
     >>> for _ in range(20):
     ...     size.took(size.customers, size.customers * 40e-6)
     >>> size.customers
-    100
+    200
     """
 
     def __init__(self) -> None:
