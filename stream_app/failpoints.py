@@ -34,6 +34,8 @@ NAMES: Final = (
     "backfill_bucket",
     "backfill_written",
     "backfill_watermark",
+    "replay_checkpoint",
+    "replay_partition",
 )
 
 _SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -14,6 +14,7 @@ from stream_app.cli import (
     look,
     modelling,
     operate,
+    replaying,
     reporting,
     serving,
     supply,
@@ -54,6 +55,7 @@ for _command in (
     cut_over.diff,
     cut_over.cut_over,
     builds.backfill,
+    replaying.replay,
 ):
     ltv.add_command(_command)
 

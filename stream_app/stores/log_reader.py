@@ -13,6 +13,8 @@ from stream_app.errors import Fault
 from stream_app.settings import Settings
 from stream_app.stores.kafka import new_reader, started
 
+CANCEL_SECONDS = 0.2
+"""How long a fetcher may take to notice that it is cancelled before it is told again."""
 POLL_MS = 1000
 """How long one read waits for records before its position is looked at again."""
 
@@ -39,7 +41,7 @@ class LogReader:
         """Close the connection."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await _stop(consumer)
 
     async def starts(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """First offset that each partition still has."""
@@ -127,3 +129,16 @@ class LogReader:
         if self._consumer is None:
             raise RuntimeError("LogReader.start() comes first")
         return self._consumer
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, also one that was unsubscribed a moment ago.
+
+    Its fetcher may be waiting just then for a fetch that it has cancelled, and there takes its own
+    cancellation for that one's: it goes on, and `consumer.stop` waits for it for ever (aiokafka
+    0.14). So it is cancelled again.
+    """
+    stopping = asyncio.ensure_future(consumer.stop())
+    while not (await asyncio.wait([stopping], timeout=CANCEL_SECONDS))[0]:
+        consumer._fetcher._fetch_task.cancel()
+    await stopping

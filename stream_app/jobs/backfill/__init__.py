@@ -5,8 +5,8 @@ sources.py   files and SQL, columns and fields  staging.py  the rows in a databa
 plain.py     most rows, by SQL                  odd.py      the others, by the decoder
 reading.py   from sources to sorted buckets     clock.py    many times into instants and days
 folding.py   a bucket into states               packing.py  most customers, by columns
-target.py    is the build's place free          cut.py      from where the stream goes on
-writing.py   the changelog of the new build     showing.py  what is said of it
+cut.py       from where the stream goes on      marks.py    the watermarks that say so
+showing.py   what is said of it
 """
 
 from stream_app.jobs.backfill.command import run

@@ -23,14 +23,16 @@ from stream_app import failpoints
 from stream_app.errors import ConfigurationError, UsageError
 from stream_app.jobs.backfill.cut import Cut, find_cut
 from stream_app.jobs.backfill.folding import Entry, Folding
+from stream_app.jobs.backfill.marks import watermarks_of
 from stream_app.jobs.backfill.odd import RefusedFile
-from stream_app.jobs.backfill.order import Order, duration_us, instant_us
+from stream_app.jobs.backfill.order import Order, duration_us
 from stream_app.jobs.backfill.reading import Read, read_history
 from stream_app.jobs.backfill.showing import Outcome, print_outcome, show_sources
 from stream_app.jobs.backfill.sources import Source, open_sources
 from stream_app.jobs.backfill.staging import Columns, Staging
-from stream_app.jobs.backfill.target import begin_anew, check_target
-from stream_app.jobs.backfill.writing import Snapshot
+from stream_app.jobs.builds.target import begin_anew, check_target
+from stream_app.jobs.builds.writing import Snapshot
+from stream_app.jobs.moments import instant_us
 from stream_app.jobs.progress import Progress
 from stream_app.jobs.send.columns import parse_mapping
 from stream_app.jobs.send.messages import require_currency
@@ -73,7 +75,7 @@ class _Backfill:
             )
         self._settings = settings
         self._order = order
-        self._until_us = instant_us(order.until, settings.time_zone)
+        self._until_us = instant_us(order.until, settings.time_zone, "--until")
         if self._until_us > time.time() * 1_000_000:
             raise UsageError(
                 f"--until {order.until} lies in the future: what will have happened by then is in"
@@ -170,16 +172,18 @@ class _Backfill:
         async with self._log() as log:
             delete = await check_target(settings, log)  # hours may have passed
             await begin_anew(settings, delete=delete)
-            async with Snapshot.begun(settings, log, cut) as snapshot:
+            async with Snapshot.begun(settings, log, cut.until_us) as snapshot:
                 with Progress(f"writing build {settings.build}", "customers") as progress:
                     done = 0
                     async for entries in _folded(staging, read, folding):
                         for entry in entries:
-                            await snapshot.add(entry)
+                            await snapshot.add(entry.partition, entry.key, entry.state)
                         done += 1
                         progress.advance(len(entries), done / read.buckets)
                         failpoints.hit("backfill_bucket")
-                    await snapshot.finish(folding.counted, self.outcome.refused)
+                    refused = self.outcome.refused
+                    marks = watermarks_of(settings, cut, folding.counted, refused)
+                    await snapshot.finish(marks)
         self.outcome.written = True
 
     def _sum_up(self, folding: Folding) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from stream_app.errors import UsageError
-from stream_app.jobs.send.moments import Moments
-from stream_app.wire.times import Times
 
 SECOND_US: Final = 1_000_000
 _UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -37,21 +35,6 @@ class Order:
     dry_run: bool = False
     directory: Path | None = None
     """Where room for about the history is; None: where temporary files go."""
-
-
-def instant_us(text: str, time_zone: str) -> int:
-    """The cut, in microseconds since 1970; a date is its first instant in the business time zone.
-
-    >>> instant_us("1970-01-02", "UTC"), instant_us("1970-01-01T00:00:01Z", "Asia/Seoul")
-    (86400000000, 1000000)
-    """
-    at_us = Times().instant_us(Moments(time_zone).rfc3339(text))
-    if at_us is None or at_us < 0:
-        raise UsageError(
-            f"--until {text!r} is neither a date such as 2026-11-01 nor a time such as"
-            " 2026-11-01T00:00:00Z."
-        )
-    return at_us
 
 
 def duration_us(text: str) -> int:

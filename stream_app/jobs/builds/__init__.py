@@ -16,4 +16,6 @@ cut_over.py    `ltv cut-over`: another build publishes
   readiness.py   whether it can
   settling.py    until it has published everything
   clearing.py    hashes of customers that only the older build knew
+target.py      a build that is made (`ltv backfill`, `ltv replay`): is its place free
+writing.py     its changelog
 """

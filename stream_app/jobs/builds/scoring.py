@@ -74,7 +74,11 @@ async def parameters_in_use(settings: Settings) -> ModelParameters | None:
     """What a worker with these settings scores by now; None: by formula."""
     if settings.model_file:
         return _from_file(settings, Path(settings.model_file))
-    usable = [model for model in await read_models(settings) if model.problem is None]
+    usable = [
+        model
+        for model in await read_models(settings)
+        if model.problem is None and model.role == "champion"
+    ]
     return usable[-1].parameters if usable else None
 
 

@@ -20,8 +20,8 @@ from msgspec import UNSET
 from stream_app.cli import ltv
 from stream_app.errors import ConfigurationError, Fault, LtvError, SourceMismatch, UsageError
 from stream_app.jobs.backfill.cut import find_cut
-from stream_app.jobs.backfill.target import begin_anew, check_target
-from stream_app.jobs.backfill.writing import Snapshot
+from stream_app.jobs.builds.target import begin_anew, check_target
+from stream_app.jobs.builds.writing import Snapshot
 from stream_app.jobs.demo_worker import command
 from stream_app.jobs.verification.findings import Findings
 from stream_app.jobs.verification.history import HistoryOrder
@@ -425,11 +425,11 @@ def test_another_writer_in_the_changelog_leaves_the_build_unfinished(
     async def work(log: LogReader) -> None:
         cut = await find_cut(settings, log, CUT_MS * 1_000, 0)
         await begin_anew(settings, delete=False)
-        async with Snapshot.begun(settings, log, cut) as snapshot:
+        async with Snapshot.begun(settings, log, cut.until_us) as snapshot:
             claim = (1, CLAIM_KEY, encode_value(0, b""), None)
             await asyncio.to_thread(produce, settings, settings.changelog_topic, claim)
             with pytest.raises(Fault, match=r"somebody else has written to .* partition 1"):
-                await snapshot.finish([], 0)
+                await snapshot.finish({})
         assert await check_target(settings, log)
 
     with_log(settings, work)

@@ -1,8 +1,8 @@
 """The build that is made: is its place free, and what an earlier try has left there.
 
-While a backfill writes, every partition begins with a watermark that says so (`History.finished` is
-false); the finished one comes last. So a try that died is told from a build by its changelog alone,
-and is deleted by the next one. Nothing else is ever deleted.
+While a backfill or a replay writes, every partition begins with a watermark that says so
+(`History.finished` is false); the finished one comes last. So a try that died is told from a build
+by its changelog alone, and is deleted by the next one. Nothing else is ever deleted.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from aiokafka import TopicPartition
 from stream_app.errors import ConfigurationError
 from stream_app.jobs.changelog_reader import ChangelogView
 from stream_app.settings import Settings
-from stream_app.stores.building import delete_changelog, group_members
+from stream_app.stores.groups import delete_topic, describe_group
 from stream_app.stores.log_reader import LogReader
 from stream_app.stores.topic_plan import Role
-from stream_app.stores.topics import TopicReport, ensure_topics
+from stream_app.stores.topics import TopicReport, admin_client, ensure_topics
 from stream_app.wire.changelog import CLAIM_KEY, WATERMARK_KEY, Watermark
 
 _TAIL: Final = 1_000
@@ -60,7 +60,7 @@ async def check_target(settings: Settings, log: LogReader) -> bool:
 async def _check_group(settings: Settings) -> None:
     """Nobody works in the build's group; one that died is in it until its session has ended."""
     deadline = time.monotonic() + settings.session_seconds + _GRACE_SECONDS
-    while members := await group_members(settings):
+    while members := await _members(settings):
         if time.monotonic() > deadline:
             raise ConfigurationError(
                 f"{members} worker{'s' if members > 1 else ''} of build {settings.build} (group"
@@ -69,10 +69,17 @@ async def _check_group(settings: Settings) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
+async def _members(settings: Settings) -> int:
+    """How many workers are in the build's group now."""
+    async with admin_client(settings) as admin:
+        return (await describe_group(admin, settings.group)).members
+
+
 async def begin_anew(settings: Settings, *, delete: bool) -> None:
     """An empty changelog, made as a worker makes it."""
     if delete:
-        await delete_changelog(settings)
+        async with admin_client(settings) as admin:
+            await delete_topic(admin, settings.changelog_topic)
     _raise_problem(await ensure_topics(settings, create=True, roles=_CHANGELOG))
 
 
