@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from stream_app.cli.options import CONNECTION, setting_options, settings_from
@@ -53,6 +55,12 @@ def explain(context: click.Context, customer_id: str, as_json: bool) -> int:
 @click.option("--type", "kind", type=click.Choice(TYPES), help="Of --history, as in backfill.")
 @click.option("--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="The same.")
 @click.option("--event-id", metavar="COLUMN", help="The same.")
+@click.option(
+    "--metrics",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the verdict as Prometheus metrics, for a textfile collector.",
+)
 @setting_options(*CONNECTION, "app_id", "build", "key_prefix")
 @click.pass_context
 def verify(
@@ -65,6 +73,7 @@ def verify(
     kind: str | None,
     mapping: tuple[str, ...],
     event_id: str | None,
+    metrics: Path | None,
 ) -> int:
     """Recount everything from the topics and compare: exit 0 only when all is equal, else 1."""
     if state_only and redis_only:
@@ -81,4 +90,5 @@ def verify(
         state_only=state_only,
         redis_only=redis_only,
         history=HistoryOrder(history, kind, named) if history else None,
+        metrics=metrics,
     )

@@ -39,6 +39,7 @@ from stream_app.jobs.verification.sources import (
     recount_partition,
 )
 from stream_app.jobs.verification.state import compare_partly, compare_states
+from stream_app.jobs.verification.textfile import write_metrics
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
 from stream_app.stores.redis import TROUBLE
@@ -69,10 +70,13 @@ def run(
     state_only: bool = False,
     redis_only: bool = False,
     history: HistoryOrder | None = None,
+    metrics: Path | None = None,
 ) -> int:
     """Verify, print the findings; 0 when all is equal, 1 when anything differs."""
     scope = Scope(not redis_only, not state_only, sample, history=history)
     findings = asyncio.run(verify(settings, scope))
+    if metrics is not None:
+        write_metrics(findings, metrics)
     print_findings(findings, settings.currency, as_json=as_json)
     return 0 if findings.equal else 1
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 
 from stream_app.core.calendar import tzdata_version
@@ -17,6 +18,7 @@ from stream_app.wire.changelog import (
     CLAIM_KEY,
     WATERMARK_KEY,
     Claim,
+    History,
     SourcePosition,
     Watermark,
     encode_claim,
@@ -79,6 +81,13 @@ class Changelog:
         """Say how far a partition has read its topics."""
         body = encode_watermark(watermark(self.settings, positions))
         await self._append(number, WATERMARK_KEY, encode_value(self.epochs[number], body))
+
+    async def mark_unfinished(self, number: int) -> None:
+        """As a backfill or a replay marks what it has begun and not ended."""
+        history = History(until_us=0, finished=False)
+        begun = msgspec.structs.replace(watermark(self.settings), history=history)
+        value = encode_value(self.epochs[number], encode_watermark(begun))
+        await self._append(number, WATERMARK_KEY, value)
 
     async def mark_all(self, positions: Mapping[str, int] | None = None) -> None:
         """The same of every partition."""

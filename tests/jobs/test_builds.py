@@ -183,6 +183,11 @@ async def test_a_build_without_state_is_not_ready(yard: Yard) -> None:
     await three.close()
 
 
+async def test_an_unfinished_build_is_not_ready(yard: Yard) -> None:
+    await yard.two.mark_unfinished(1)
+    assert "Build 2 is unfinished" in str(await yard.refused())
+
+
 async def test_a_build_that_lags_is_not_ready(yard: Yard) -> None:
     await yard.send("c-1", 3)
     assert "has 3 records still to read, and 2 are allowed" in str(await yard.refused(max_lag=2))

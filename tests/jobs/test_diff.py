@@ -267,6 +267,13 @@ async def test_a_build_that_is_not_there_or_has_no_state_is_one_sentence(pair: P
         await diff(pair.settings, (1, 2))
 
 
+async def test_an_unfinished_build_is_not_compared(pair: Pair) -> None:
+    await pair.filled()
+    await pair.other.mark_unfinished(0)
+    with pytest.raises(VerificationFailed, match="Build 2 is unfinished"):
+        await diff(pair.settings, (1, 2))
+
+
 async def wider_build(pair: Pair) -> Changelog:
     """Build 3, of four partitions, on topics of its own; it knows the same customers."""
     topics = {

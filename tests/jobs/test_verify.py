@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from stream_app.core.customer import Customer
 from stream_app.core.events import Purchase
 from stream_app.errors import ConfigurationError, SourceMismatch, Unreachable, VerificationFailed
 from stream_app.jobs.verification.findings import Findings
+from stream_app.jobs.verification.textfile import METRICS, write_metrics
 from stream_app.jobs.verify import Scope, verify
 from stream_app.wire.changelog import WATERMARK_KEY, encode_value, encode_watermark
 from tests.core.naive_decoder import RawRecord
@@ -241,3 +245,34 @@ async def test_a_redis_that_is_away_is_one_sentence(shop: Shop) -> None:
         await verify(away)
     assert "secret" not in str(raised.value)
     assert (await verify(away, Scope(redis=False))).equal
+
+
+async def test_the_verdict_is_written_as_metrics_that_prometheus_reads(
+    shop: Shop, redis: Redis, tmp_path: Path
+) -> None:
+    right, wrong = tmp_path / "right.prom", tmp_path / "wrong.prom"
+    write_metrics(await verify(shop.settings, QUICK), right)
+    redis.delete(key_of(shop, buyer(shop)))
+    write_metrics(await verify(shop.settings, QUICK), wrong)
+    found = {file.stem: _samples(file) for file in (right, wrong)}
+    assert found["right"].keys() == METRICS.keys()
+    assert found["right"]["ltv_verify_equal"] == 1
+    assert found["right"]["ltv_verify_missing_customers"] == 0
+    assert found["right"]["ltv_verify_compared_customers"] >= 20
+    assert found["wrong"]["ltv_verify_equal"] == 0
+    assert found["wrong"]["ltv_verify_missing_customers"] == 1
+    assert abs(found["wrong"]["ltv_verify_finished_timestamp_seconds"] - time.time()) < 60
+
+
+def test_a_file_of_metrics_that_can_not_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"--metrics .* can't be written"):
+        write_metrics(Findings(build=1), tmp_path / "nowhere" / "verify.prom")
+
+
+def _samples(file: Path) -> dict[str, float]:
+    return {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(file.read_text())
+        for sample in family.samples
+        if sample.labels == {"build": "1"}
+    }

@@ -197,6 +197,11 @@ def _demand_state(*sides: Digested) -> None:
                 f"Build {side.build.number} has no state in partition {missing[0]} of"
                 f" {side.build.topic!r}: has its worker run?"
             )
+        if any(mark.unfinished for mark in side.marks.values()):
+            raise VerificationFailed(
+                f"Build {side.build.number} is unfinished: give its ltv backfill or ltv replay"
+                " again before it is compared."
+            )
 
 
 def _note_settings(

@@ -55,6 +55,11 @@ class Readiness:
                 f"Build {self.build.number} has no state in partition {stateless[0]} yet: its"
                 f" worker (LTV_BUILD={self.build.number}) has to run first."
             )
+        if any(mark.unfinished for mark in marks.values()):
+            raise NotReady(
+                f"Build {self.build.number} is unfinished: what was making it has ended on the way."
+                " Give its ltv backfill or ltv replay again."
+            )
         same_topics = not shown or {place.topic for place in shown} == topics_of(marks)
         if not same_topics and not demands.other_topics:
             raise self._other_topics({place.topic for place in shown}, topics_of(marks))
