@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from stream_app.failpoints import NAMES
 from tests.docs import faults
 from tests.faults.catalogue import FAULTS
 from tests.faults.results import NO_TEST, Row, keep, table
@@ -81,3 +82,9 @@ def test_a_state_that_stands_still_is_unavailable_only_while_something_waits() -
     assert pulse.longest_seconds == 3.0
     pulse.beat(69.0)
     assert pulse.longest_seconds == 4.5
+
+
+def test_every_failpoint_is_armed_by_a_test() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("*.py")]
+    unarmed = [name for name in NAMES if not any(f'"{name}' in text for text in texts)]
+    assert not unarmed

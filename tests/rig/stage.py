@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 import secrets
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -121,14 +122,15 @@ class Stage:
         return self.workers[name]
 
     def supervise(self, name: str) -> None:
-        """From now on start the worker again whenever it ends with 1, as a supervisor would."""
+        """From now on start the worker again when it ends with 1 or the script has killed it."""
         self.supervisors[name] = asyncio.ensure_future(self._supervise(name))
 
     async def _supervise(self, name: str) -> None:
         while True:
             worker = self.workers[name]
             if worker.exit_code is not None:
-                assert worker.exit_code == 1, f"{name} ended with {worker.exit_code}"
+                code = -signal.SIGKILL if worker.was_killed else 1
+                assert worker.exit_code == code, f"{name} ended with {worker.exit_code}"
                 self.launch(name)
             await asyncio.sleep(0.1)
 
@@ -219,6 +221,10 @@ class Stages:
         self.seed = seed
         self._node = node
         self._account = account
+
+    def seeds(self, count: int) -> range:
+        """So many seeds, the session's first."""
+        return range(self.seed, self.seed + count)
 
     def repeat(self, seed: int) -> str:
         """The command that runs this test again, and first with this seed."""
