@@ -55,8 +55,8 @@ async def test_a_full_disk_under_redis_stops_no_folding_and_is_named(
     stages: Stages, tmp_path: Path, long: bool
 ) -> None:
     """It keeps a log of its commands, can't write it, and takes no more writes."""
-    with small_disk(tmp_path / "valkey" / "appendonlydir", megabytes=64) as disk:
-        options = {"appendonly": "yes", "appendfsync": "everysec"}
+    with small_disk(tmp_path / "disk", megabytes=64) as disk:
+        options = {"dir": str(disk.directory), "appendonly": "yes", "appendfsync": "everysec"}
         with Valkey(tmp_path / "valkey", options=options) as valkey:
             async with stages.open(valkey=valkey) as stage:
                 await stage.play(

@@ -18,6 +18,7 @@ from tests.rig.outages import (
     redis_leads,
     redis_roomy,
     redis_save,
+    redis_start_old,
     resident_mb,
 )
 from tests.rig.proxy import bytes_proxy
@@ -81,7 +82,7 @@ def _flushed(_seconds: float, _: int) -> list[Step]:
 
 def _old_snapshot(seconds: float, _: int) -> list[Step]:
     """It comes back with what it had three thousand events ago."""
-    return [redis_save(), folded(3_000), redis_kill(), SEEN, lasts(seconds), redis_start()]
+    return [redis_save(), folded(3_000), redis_kill(), SEEN, lasts(seconds), redis_start_old()]
 
 
 def _out_of_memory(seconds: float, _: int) -> list[Step]:
@@ -152,7 +153,8 @@ async def test_a_killed_redis_that_kept_what_it_was_told_is_not_believed(
     options = {"appendonly": "yes", "appendfsync": "everysec"}
     with Valkey(tmp_path / "kept", options=options) as kept:
         async with stages.open(valkey=kept) as stage:
-            killed = [redis_kill(), SEEN, lasts(30.0 if long else 0.0), redis_start(), folded(500)]
+            away = 30.0 if long else 0.0
+            killed = [redis_kill(), SEEN, lasts(away), redis_start_old(), folded(500)]
             await stage.play(
                 [
                     start(),
@@ -175,7 +177,8 @@ async def test_an_idle_worker_fills_an_emptied_redis_again(
 
 
 CUSTOMERS = 300
-"""As many as the log of a stage has: what waits for Redis is at most one version of each."""
+"""As many as the log of a stage has: one version of each may have changed, and one look at each may
+be due after a broken connection; no more can wait for Redis."""
 
 
 @pytest.mark.fault("F8")
@@ -200,7 +203,7 @@ async def test_a_slow_redis_whose_connections_break_slows_no_folding(
                 # As many as come: what was sent by now is in the state a moment later.
                 await stage.play([folded(4_500), caught_up(within=5.0)], judged=False)
                 waiting = await stage.worker.total("ltv_publish_backlog_customers")
-                assert waiting <= CUSTOMERS, f"{waiting:g} customers wait for Redis"
+                assert waiting <= 2 * CUSTOMERS, f"{waiting:g} customers wait for Redis"
         await proxy.break_all()
         await stage.play([folded(1_500)], judged=False)
         assert resident_mb(stage) - before < 64.0

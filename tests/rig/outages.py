@@ -91,6 +91,13 @@ async def redis_save(stage: Stage) -> None:
 
 
 @step
+async def redis_start_old(stage: Stage) -> None:
+    """Start it on its last snapshot or log: it goes back in time, and that is its own doing."""
+    await asyncio.to_thread(stage.watcher.forget)
+    await asyncio.to_thread(stage.valkey.start)
+
+
+@step
 async def redis_full(stage: Stage) -> None:
     """Leave Redis no memory: it takes no more writes."""
     await asyncio.to_thread(stage.store.config_set, "maxmemory", "1mb")

@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 from stream_app.errors import Fault
 
 LOOK_SECONDS = 0.2
+STOP_SECONDS = 5.0
 
 
 class Pulse:
@@ -38,25 +39,30 @@ class Pulse:
         self._since: dict[int, float] = {}
         self.longest_seconds = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     def start(self, look: Callable[[], Awaitable[None]]) -> None:
         """Begin; ``look`` makes the positions new."""
         self._task = asyncio.ensure_future(self._watch(look))
 
     async def stop(self) -> None:
-        """Look no more."""
+        """Look no more; a look under way comes to its end, if it does."""
+        self._stopping.set()
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=STOP_SECONDS)
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     async def _watch(self, look: Callable[[], Awaitable[None]]) -> None:
-        while True:
+        while not self._stopping.is_set():
             # A server that is away is what some tests are about: then nothing is seen to move.
             with contextlib.suppress(KafkaError, Fault, OSError, TimeoutError):
                 await look()
             self.beat(time.monotonic())
-            await asyncio.sleep(LOOK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._stopping.wait()
 
     def beat(self, now: float) -> None:
         """Judge by what is known now."""
