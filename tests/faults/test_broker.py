@@ -46,15 +46,13 @@ NAMES = {PRODUCE: "produce", OFFSET_COMMIT: "offset commit", FETCH: "fetch"}
 
 
 @asynccontextmanager
-async def _behind_proxy(
-    stages: Stages, seed: int, **settings: str
-) -> AsyncIterator[tuple[Stage, KafkaProxy]]:
+async def _behind_proxy(stages: Stages, seed: int) -> AsyncIterator[tuple[Stage, KafkaProxy]]:
     """A worker that is kept running, under load, whose every request goes through the proxy."""
     broker = stages.broker
     async with (
         kafka_proxy(broker.proxy_port, broker.behind_proxy) as proxy,
         stages.open(
-            seed=seed, SLICE_RECORDS="50", SESSION_SECONDS="2", REQUEST_SECONDS="5", **settings
+            seed=seed, SLICE_RECORDS="50", SESSION_SECONDS="2", REQUEST_SECONDS="5"
         ) as stage,
     ):
         stage.variables["BROKERS"] = broker.proxied

@@ -201,7 +201,7 @@ async def test_a_slow_redis_whose_connections_break_slows_no_folding(
             proxy.delay_seconds = delay
             for _ in range(20 if long else 1):
                 # As many as come: what was sent by now is in the state a moment later.
-                await stage.play([folded(4_500), caught_up(within=5.0)], judged=False)
+                await stage.play([folded(3_000), caught_up(within=5.0)], judged=False)
                 waiting = await stage.worker.total("ltv_publish_backlog_customers")
                 assert waiting <= 2 * CUSTOMERS, f"{waiting:g} customers wait for Redis"
         await proxy.break_all()

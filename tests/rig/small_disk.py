@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-_AS_ROOT = ([], ["sudo", "-n"])
+_AS_ROOT: tuple[list[str], ...] = ([], ["sudo", "-n"])
 
 
 class SmallDisk:
