@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint fast format docs bench constraints kafka-lock clean
+.PHONY: check demo test lint fast faults format docs bench constraints kafka-lock clean
 
 check: lint fast ## Format, lint, types, import contracts and the tests that need no server
 
@@ -17,6 +17,9 @@ test: $(INSTALLED) ## Every test, on a real Kafka and a real Valkey
 
 fast: $(INSTALLED)
 	@$(BIN)/python -m pytest -q -m "not stack"
+
+faults: $(INSTALLED) ## Every fault in its long form, for hours, and the table; FAULT=F7 picks one
+	@LONG=1 FAULT=$(or $(FAULT),all) $(BIN)/python -m pytest -m fault
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as agreed: run 'make format'."; exit 1; }

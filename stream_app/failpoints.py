@@ -2,7 +2,8 @@
 
 A failpoint is armed by one setting, ``LTV_FAILPOINT=name[:hit[:action]]``: at the given
 hit (the first by default) of ``hit(name)`` the process kills itself (``kill``, SIGKILL,
-the default) or stops itself (``stop``, SIGSTOP, to play a zombie).  Unarmed, a hit is one
+the default), stops itself (``stop``, SIGSTOP, to play a zombie) or lets nothing else have its
+thread for a while (``block``, as a computation that is too long would).  Unarmed, a hit is one
 comparison.  Before it strikes, a line on standard error proves that it did.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from typing import Final
 
 from stream_app.errors import ConfigurationError
@@ -38,11 +40,14 @@ NAMES: Final = (
     "replay_partition",
 )
 
-_SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+BLOCK_SECONDS: Final = 5.0
+"""How long ``block`` blocks."""
+
+_SIGNALS: Final = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "block": None}
 
 _armed = ""
 _remaining = 0
-_signal = signal.SIGKILL
+_signal: signal.Signals | None = signal.SIGKILL
 
 
 def arm(text: str) -> None:
@@ -59,7 +64,7 @@ def arm(text: str) -> None:
         or (action or "kill") not in _SIGNALS
     ):
         raise ConfigurationError(
-            f"LTV_FAILPOINT={text!r} is not name[:hit[:kill|stop]]; names: {', '.join(NAMES)}"
+            f"LTV_FAILPOINT={text!r} is not name[:hit[:kill|stop|block]]; names: {', '.join(NAMES)}"
         )
     _armed, _remaining, _signal = name, int(hit_number or "1"), _SIGNALS[action or "kill"]
 
@@ -78,4 +83,7 @@ def _strike() -> None:
     name, _armed = _armed, ""
     sys.stderr.write(f"failpoint {name} strikes\n")
     sys.stderr.flush()
-    os.kill(os.getpid(), _signal)
+    if _signal is None:
+        time.sleep(BLOCK_SECONDS)
+    else:
+        os.kill(os.getpid(), _signal)

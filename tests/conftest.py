@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 from stream_app.dev.valkey import Valkey
+from tests.rig.account import PROPERTY, Run
 from tests.rig.servers import Broker
 from tests.rig.stage import Stages
 
@@ -50,12 +51,22 @@ def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture
 def stages(
-    broker: Broker, shared_valkey: Valkey, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    broker: Broker,
+    shared_valkey: Valkey,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    request: pytest.FixtureRequest,
 ) -> Stages:
     """Opens stages on the shared servers."""
     # The test's own clients complain loudly of what the test does to their broker.
     caplog.set_level(logging.CRITICAL, "aiokafka")
-    return Stages(broker, shared_valkey, tmp_path, int(os.environ.get("SEED", SEED)))
+    node: pytest.Item = request.node
+
+    def account(run: Run) -> None:
+        node.user_properties.append((PROPERTY, run))
+
+    seed = int(os.environ.get("SEED", SEED))
+    return Stages(broker, shared_valkey, tmp_path, seed, node.nodeid, account)
 
 
 @pytest.fixture(scope="session")

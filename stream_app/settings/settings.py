@@ -211,7 +211,7 @@ class Settings:
         "LTV_LOG_LEVEL", kinds.choice(kinds.LogLevel),
         "info", "the least serious lines that are written")
     failpoint: str = _watch(
-        "LTV_FAILPOINT", kinds.words("name[:hit[:kill|stop]], or nothing"),
+        "LTV_FAILPOINT", kinds.words("name[:hit[:kill|stop|block]], or nothing"),
         "", "where to fail on purpose; for tests")
 
     serve_token: str = _serve(

@@ -67,6 +67,18 @@ class LogReader:
                 return records[0]
         return None
 
+    async def records_at(self, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, Any]:
+        """The record at each offset, in one reading; absent where the log has it no more.
+
+        The offsets must lie within their logs.
+        """
+        found: dict[TopicPartition, Any] = {}
+        ends = {one: offset + 1 for one, offset in offsets.items()}
+        async for one, records, _ in self.read(offsets, ends):
+            for record in records:
+                found[one] = record
+        return found
+
     async def read_range(self, partition: TopicPartition, start: int, end: int) -> list[Any]:
         """All records of one partition in ``[start, end)``."""
         found: list[Any] = []

@@ -8,7 +8,6 @@ one sentence, before anything is folded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import structlog
@@ -53,9 +52,9 @@ class Sources:
             position = watermark.sources.get(partition.topic)
             if position is not None:
                 self._check_bounds(partition, position, starts[partition], ends[partition])
-                await self._check_anchor(partition, position, starts[partition])
             elif starts[partition] > 0 and not self._settings.history_trimmed:
                 raise self._trimmed(partition, starts[partition])
+        await self._check_anchors(watermark, starts)
         return self._with_starts(watermark, starts)
 
     def _fresh(
@@ -134,23 +133,30 @@ class Sources:
                 f"{BACKFILL}"
             )
 
-    async def _check_anchor(
-        self, partition: TopicPartition, position: SourcePosition, start: int
+    async def _check_anchors(
+        self, watermark: Watermark, starts: Mapping[TopicPartition, int]
     ) -> None:
         """The last record folded must still be the same record, where it still exists."""
-        anchor = position.anchor
-        if anchor is None or anchor.offset < start:
-            return
-        record: Any = await self._reader.record_at(partition, anchor.offset)
-        if record is None or record.offset != anchor.offset:
-            # Compacted away or removed by an operator: absence alone proves nothing.
-            log.warning(
-                "the last record folded is gone", topic=partition.topic, offset=anchor.offset
-            )
-            return
-        if anchor_of(record) != anchor:
-            raise SourceMismatch(
-                f"the record at offset {anchor.offset} of {partition.topic} partition "
-                f"{partition.partition} is not the one that was folded: the topic was re-created; "
-                f"{BACKFILL}"
-            )
+        anchors = {
+            partition: position.anchor
+            for partition, start in starts.items()
+            if (position := watermark.sources.get(partition.topic)) is not None
+            and position.anchor is not None
+            and position.anchor.offset >= start
+        }
+        found = await self._reader.records_at(
+            {partition: anchor.offset for partition, anchor in anchors.items()}
+        )
+        for partition, anchor in anchors.items():
+            record = found.get(partition)
+            if record is None:
+                # Compacted away or removed by an operator: absence alone proves nothing.
+                log.warning(
+                    "the last record folded is gone", topic=partition.topic, offset=anchor.offset
+                )
+            elif anchor_of(record) != anchor:
+                raise SourceMismatch(
+                    f"the record at offset {anchor.offset} of {partition.topic} partition "
+                    f"{partition.partition} is not the one that was folded: the topic was "
+                    f"re-created; {BACKFILL}"
+                )

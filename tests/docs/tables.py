@@ -19,7 +19,7 @@ from stream_app.settings import Settings, declarations, load
 from stream_app.stores.topic_plan import plans
 from stream_app.wire.refusal import Reason
 from stream_app.wire.score_fields import FIELDS
-from tests.docs import figures, models
+from tests.docs import faults, figures, models
 from tests.docs.page import ROOT
 
 SCHEMAS = ROOT / "schemas"
@@ -39,6 +39,7 @@ def all_tables() -> dict[str, str]:
         "topics": topics(),
         "schemas": schemas(),
         "figures": figures.table(),
+        "faults": faults.table(),
         "fits": models.fits(),
         "hold out": models.hold_out(),
         "means": models.means(),

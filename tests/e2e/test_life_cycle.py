@@ -27,6 +27,7 @@ from tests.rig.stage import SESSION_SECONDS, Stages
 pytestmark = pytest.mark.timeout(240)
 
 
+@pytest.mark.fault("F14")
 async def test_workers_join_and_leave_under_load(stages: Stages) -> None:
     """One, two, one, two, and one again after a kill; every partition soon has an owner."""
     soon = SESSION_SECONDS + 10.0
@@ -53,6 +54,7 @@ async def test_workers_join_and_leave_under_load(stages: Stages) -> None:
         )
 
 
+@pytest.mark.fault("F17")
 async def test_a_worker_told_to_stop_hands_over_and_the_next_reads_nothing_twice(
     stages: Stages,
 ) -> None:

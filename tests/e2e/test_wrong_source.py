@@ -10,7 +10,7 @@ from tests.rig.kafka_admin import add_partitions, delete_topic, recreate_topic
 from tests.rig.script import drain, exits, feed, launch, sigterm, start
 from tests.rig.stage import Stage, Stages
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.fault("F19")]
 
 WRONG = 78
 SECONDS = 15.0
@@ -93,3 +93,14 @@ async def test_a_deleted_changelog_is_refused_while_the_group_remembers(stage: S
     await delete_topic(stage.settings, stage.settings.changelog_topic)
     stage.judge.forget()
     await _is_refused(stage, "was deleted")
+
+
+async def test_topics_whose_counts_differ_are_refused_before_the_first_event(
+    stages: Stages,
+) -> None:
+    """A customer's purchases and signups would lie in different partitions."""
+    async with stages.open() as opened:
+        await opened.load.feed(1_000)
+        await recreate_topic(opened.settings, opened.settings.topic_activity, 3)
+        await _is_refused(opened, "3 partitions")
+        assert not any(view.watermark for view in opened.judge.views.values())

@@ -1,12 +1,15 @@
-"""The broker is killed, slow, or silent at the worst moment."""
+"""The broker refuses, breaks off, falls silent, dies and freezes."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.rig.proxy import FETCH, OFFSET_COMMIT, PRODUCE, Rule, Trouble, kafka_proxy
+from tests.rig.outages import kafka_pause, kafka_resume, lasts
+from tests.rig.proxy import FETCH, OFFSET_COMMIT, PRODUCE, KafkaProxy, Rule, Trouble, kafka_proxy
 from tests.rig.script import (
     begin,
     enough,
@@ -19,83 +22,162 @@ from tests.rig.script import (
     start,
 )
 from tests.rig.servers import Broker
-from tests.rig.stage import Stages
+from tests.rig.stage import Stage, Stages
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.timeout(240)
 
+READY_SECONDS = 60.0
+"""From the moment at which the broker is back."""
+ENDED_SECONDS = 30.0
+"""From a fatal answer to the end of the worker."""
 
-@pytest.mark.parametrize("trouble", [Trouble.CUT, Trouble.LOSE_ANSWER], ids=["cut", "silent"])
-async def test_an_append_whose_answer_is_lost_loses_and_doubles_nothing(
-    stages: Stages, trouble: Trouble
-) -> None:
-    """The batch is in the changelog, and its worker does not know."""
-    broker = stages.broker
-    async with (
-        kafka_proxy(broker.proxy_port, broker.behind_proxy) as proxy,
-        stages.open(SLICE_RECORDS="50", REQUEST_SECONDS="4") as stage,
-    ):
-        lost = proxy.add(
-            Rule(PRODUCE, trouble, topic=stage.settings.changelog_topic, after=20, times=3)
-        )
-        stage.variables["BROKERS"] = broker.proxied
-        await stage.play(
-            [start(), keep_running(), begin(1_000_000, rate=1_000), folded(1_500)], judged=False
-        )
-        await eventually(lambda: lost.struck == 3, "three answers are lost")
-        await stage.play([folded(1_500), enough()])
-
-
-CODES = {
-    PRODUCE: (6, 7, 10, 19, 20, 29, 45, 46),
+SURVIVED = {
+    PRODUCE: (6, 7, 19, 20),
     OFFSET_COMMIT: (16, 22, 25, 27),
-    FETCH: (1, 6),
+    FETCH: (6,),
+}
+FATAL = {
+    PRODUCE: (10, 29, 45, 46),
+    FETCH: (1,),
 }
 """Error codes a broker may answer with, by API: https://kafka.apache.org/protocol#protocol_error_codes"""
+NAMES = {PRODUCE: "produce", OFFSET_COMMIT: "offset commit", FETCH: "fetch"}
 
 
-@pytest.mark.parametrize("api", CODES, ids=["produce", "offset commit", "fetch"])
-async def test_no_error_code_of_the_broker_loses_or_doubles_anything(
-    stages: Stages, api: int
-) -> None:
-    """Some are survived, some end the worker with 1; what it holds is right in any case."""
+@asynccontextmanager
+async def _behind_proxy(stages: Stages, seed: int) -> AsyncIterator[tuple[Stage, KafkaProxy]]:
+    """A worker that is kept running, under load, whose every request goes through the proxy."""
     broker = stages.broker
     async with (
         kafka_proxy(broker.proxy_port, broker.behind_proxy) as proxy,
-        stages.open(SLICE_RECORDS="50", SESSION_SECONDS="2", REQUEST_SECONDS="5") as stage,
+        stages.open(
+            seed=seed, SLICE_RECORDS="50", SESSION_SECONDS="2", REQUEST_SECONDS="5"
+        ) as stage,
     ):
-        name = stage.settings.changelog_topic if api == PRODUCE else ""
         stage.variables["BROKERS"] = broker.proxied
         await stage.play(
-            [start(), keep_running(), begin(1_000_000, rate=500), folded(500)], judged=False
+            [start(), keep_running(), begin(10_000_000, rate=500), folded(500)], judged=False
         )
-        for code in CODES[api]:
-            error = proxy.add(Rule(api, Trouble.ERROR, topic=name, code=code, times=1))
-            await eventually(lambda rule=error: rule.struck == 1, f"error {code} strikes")
-            await stage.play([folded(500)], judged=False)
-        await stage.play([enough()])
+        yield stage, proxy
 
 
-async def test_a_killed_broker_comes_back_and_nothing_is_lost(
-    stages: Stages, tmp_path: Path
+def _topic(stage: Stage, api: int) -> str:
+    """Whose requests: appends are those to the changelog."""
+    return stage.settings.changelog_topic if api == PRODUCE else ""
+
+
+@pytest.mark.fault("F5")
+@pytest.mark.parametrize("api", SURVIVED, ids=NAMES.get)
+async def test_an_error_that_passes_is_survived(stages: Stages, api: int, long: bool) -> None:
+    """The same process goes on, whatever the code."""
+    for seed in stages.seeds(5 if long else 1):
+        async with _behind_proxy(stages, seed) as (stage, proxy):
+            worker = stage.worker
+            for code in SURVIVED[api]:
+                rule = Rule(api, Trouble.ERROR, topic=_topic(stage, api), code=code, times=1)
+                error = proxy.add(rule)
+                await eventually(lambda rule=error: rule.struck == 1, f"error {code} strikes")
+                await stage.play([folded(500)], judged=False)
+                assert stage.worker is worker, f"error {code}: {worker.last_words}"
+                assert worker.exit_code is None, f"error {code}: {worker.last_words}"
+            await stage.play([enough()])
+
+
+@pytest.mark.fault("F5")
+@pytest.mark.parametrize("api", FATAL, ids=NAMES.get)
+async def test_an_error_that_does_not_pass_ends_the_worker_and_the_next_goes_on(
+    stages: Stages, api: int, long: bool
 ) -> None:
+    """In time, and the state has not passed the slice that failed."""
+    for seed in stages.seeds(5 if long else 1):
+        async with _behind_proxy(stages, seed) as (stage, proxy):
+            for code in FATAL[api]:
+                ended = len(stage.ended)
+                rule = Rule(api, Trouble.ERROR, topic=_topic(stage, api), code=code, times=1)
+                error = proxy.add(rule)
+                await eventually(lambda rule=error: rule.struck == 1, f"error {code} strikes")
+                await eventually(
+                    lambda before=ended: len(stage.ended) == before + 1,
+                    f"error {code} ends the worker",
+                    ENDED_SECONDS,
+                )
+                await stage.play([ready(), folded(500)], judged=False)
+            await stage.play([enough()])
+
+
+@pytest.mark.fault("F5")
+@pytest.mark.parametrize("api", NAMES, ids=NAMES.get)
+async def test_broken_connections_and_silence_lose_and_double_nothing(
+    stages: Stages, api: int, long: bool
+) -> None:
+    """Broken before and after the broker has heard; then nothing is heard of for a while."""
+    for seed in stages.seeds(3 if long else 1):
+        async with _behind_proxy(stages, seed) as (stage, proxy):
+            name = _topic(stage, api)
+            for trouble in (Trouble.BREAK, Trouble.CUT):
+                rule = proxy.add(Rule(api, trouble, topic=name, times=3))
+                await eventually(lambda rule=rule: rule.struck == 3, f"3 times {trouble.name}")
+                await stage.play([ready(), folded(500)], judged=False)
+            silence = proxy.add(Rule(api, Trouble.SWALLOW, topic=name))
+            await stage.play([lasts(20.0 if long else 7.0)], judged=False)
+            assert silence.struck > 0
+            proxy.rules.remove(silence)
+            await stage.play([ready(), folded(500), enough()])
+
+
+@pytest.mark.fault("F6")
+async def test_a_killed_broker_comes_back_and_nothing_is_lost(
+    stages: Stages, tmp_path: Path, long: bool
+) -> None:
+    """In the long form ten times, and away for five seconds to half a minute."""
     broker = Broker(tmp_path / "kafka")
     with broker.kafka:
         async with stages.open(broker=broker, REQUEST_SECONDS="10") as stage:
+            away = [stage.random.uniform(5.0, 30.0) for _ in range(10)] if long else [0.0, 2.0]
+            outages = [
+                step
+                for seconds in away
+                for step in (
+                    *(kafka_kill(), lasts(round(seconds, 1)), kafka_start()),
+                    *(ready(seconds=READY_SECONDS), folded(500)),
+                )
+            ]
             await stage.play(
                 [
                     start(),
                     keep_running(),
-                    begin(1_000_000, rate=1_000),
-                    folded(1_000),
-                    kafka_kill(),
-                    kafka_start(),
-                    ready(seconds=60.0),
-                    folded(1_000),
-                    kafka_kill(),
-                    kafka_start(),
-                    ready(seconds=60.0),
-                    folded(1_000),
+                    begin(10_000_000, rate=500),
+                    folded(500),
+                    *outages,
+                    enough(),
+                    reread(),
+                ]
+            )
+
+
+@pytest.mark.fault("F6")
+async def test_a_frozen_broker_goes_on_and_nothing_is_lost(
+    stages: Stages, tmp_path: Path, long: bool
+) -> None:
+    """Longer than a session and than a request may take."""
+    broker = Broker(tmp_path / "kafka")
+    with broker.kafka:
+        async with stages.open(broker=broker, REQUEST_SECONDS="5") as stage:
+            frozen = [
+                kafka_pause(),
+                lasts(45.0 if long else 8.0),
+                kafka_resume(),
+                ready(seconds=READY_SECONDS),
+                folded(500),
+            ]
+            await stage.play(
+                [
+                    start(),
+                    keep_running(),
+                    begin(10_000_000, rate=500),
+                    folded(500),
+                    *frozen * (3 if long else 1),
                     enough(),
                     reread(),
                 ]

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from stream_app.dev.ports import HOST, free_port
 from stream_app.dev.valkey import Valkey
+from tests.rig.outages import (
+    caught_up,
+    lasts,
+    published_again,
+    redis_follows,
+    redis_full,
+    redis_leads,
+    redis_roomy,
+    redis_save,
+    redis_start_old,
+    resident_mb,
+)
 from tests.rig.proxy import bytes_proxy
 from tests.rig.script import (
     Step,
@@ -23,7 +35,6 @@ from tests.rig.script import (
     redis_pause,
     redis_resume,
     redis_start,
-    sigterm,
     start,
 )
 from tests.rig.stage import Stages
@@ -40,80 +51,164 @@ def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
         yield running
 
 
-FROZEN = [redis_pause(), metric("ltv_redis_up", 0, within=DETECTED_SECONDS), folded(3_000)]
-AWAY = [redis_kill(), metric("ltv_redis_up", 0, within=DETECTED_SECONDS), folded(3_000)]
+@pytest.fixture(scope="module")
+def empty_master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """A server with nothing in it, for another to follow."""
+    with Valkey(tmp_path_factory.mktemp("empty-master")) as running:
+        yield running
 
 
+@pytest.fixture
+def shared_own_port() -> int:
+    """A port for the proxy."""
+    return free_port()
+
+
+SEEN = metric("ltv_redis_up", 0, within=DETECTED_SECONDS)
+FILLED = published_again(within=DETECTED_SECONDS)
+
+
+def _frozen(seconds: float, _: int) -> list[Step]:
+    return [redis_pause(), SEEN, folded(3_000), lasts(seconds), redis_resume()]
+
+
+def _killed_and_empty(seconds: float, _: int) -> list[Step]:
+    return [redis_kill(), SEEN, folded(3_000), lasts(seconds), redis_start(), FILLED]
+
+
+def _flushed(_seconds: float, _: int) -> list[Step]:
+    return [redis_flush(), FILLED, folded(1_000), redis_flush(), FILLED]
+
+
+def _old_snapshot(seconds: float, _: int) -> list[Step]:
+    """It comes back with what it had three thousand events ago."""
+    return [redis_save(), folded(3_000), redis_kill(), SEEN, lasts(seconds), redis_start_old()]
+
+
+def _out_of_memory(seconds: float, _: int) -> list[Step]:
+    """Its policy is noeviction, so it refuses what is written."""
+    return [redis_full(), SEEN, folded(3_000), lasts(seconds), redis_roomy()]
+
+
+def _read_only(seconds: float, master: int) -> list[Step]:
+    """A replica of an empty master: it refuses what is written, and forgets what it had."""
+    return [redis_follows(master), SEEN, folded(3_000), lasts(seconds), redis_leads(), FILLED]
+
+
+def _one_after_the_other(seconds: float, master: int) -> list[Step]:
+    return [
+        redis_flush(),
+        *_killed_and_empty(seconds, master),
+        folded(500),
+        *_frozen(seconds, master),
+    ]
+
+
+@pytest.mark.fault("F7")
 @pytest.mark.parametrize(
     "fault",
     [
-        [*FROZEN, redis_resume()],
-        [*AWAY, redis_start()],
-        [redis_flush(), folded(1_000), redis_flush()],
-        [redis_flush(), *AWAY, redis_start(), folded(500), *FROZEN, redis_resume()],
+        pytest.param(_frozen, id="frozen"),
+        pytest.param(_killed_and_empty, id="killed and empty"),
+        pytest.param(_flushed, id="flushed"),
+        pytest.param(_old_snapshot, id="an old snapshot"),
+        pytest.param(_out_of_memory, id="out of memory"),
+        pytest.param(_read_only, id="a read-only replica"),
+        pytest.param(_one_after_the_other, id="one after the other"),
     ],
-    ids=["frozen", "killed and empty", "flushed", "one after the other"],
 )
 async def test_folding_goes_on_and_redis_catches_up(
-    stages: Stages, own_valkey: Valkey, fault: list[Step]
+    stages: Stages,
+    own_valkey: Valkey,
+    empty_master: Valkey,
+    fault: Callable[[float, int], list[Step]],
+    long: bool,
 ) -> None:
-    async with stages.open(valkey=own_valkey) as stage:
-        await stage.play(
-            [
-                start(),
-                feed(2_000),
-                drain(),
-                begin(1_000_000, rate=1_500),
-                folded(500),
-                *fault,
-                folded(500),
-                enough(),
-            ]
-        )
-        assert stage.worker.exit_code is None
-        assert stage.watcher.looks > 0
-        assert stage.watcher.seen > 0
+    """In the long form Redis is away for half a minute, and three times."""
+    script = fault(30.0 if long else 0.0, empty_master.port)
+    for seed in stages.seeds(3 if long else 1):
+        async with stages.open(seed=seed, valkey=own_valkey) as stage:
+            await stage.play(
+                [
+                    start(),
+                    feed(2_000),
+                    drain(),
+                    begin(10_000_000, rate=1_500),
+                    folded(500),
+                    *script,
+                    folded(500),
+                    enough(),
+                ]
+            )
+            assert stage.worker.exit_code is None
+            assert stage.watcher.looks > 0
+            assert stage.watcher.seen > 0
 
 
+@pytest.mark.fault("F7")
+async def test_a_killed_redis_that_kept_what_it_was_told_is_not_believed(
+    stages: Stages, tmp_path: Path, long: bool
+) -> None:
+    """Its log of commands (appendonly) may lack the last second: another run, so another look."""
+    options = {"appendonly": "yes", "appendfsync": "everysec"}
+    with Valkey(tmp_path / "kept", options=options) as kept:
+        async with stages.open(valkey=kept) as stage:
+            away = 30.0 if long else 0.0
+            killed = [redis_kill(), SEEN, lasts(away), redis_start_old(), folded(500)]
+            await stage.play(
+                [
+                    start(),
+                    begin(10_000_000, rate=1_500),
+                    folded(2_000),
+                    *killed * (5 if long else 1),
+                    enough(),
+                ]
+            )
+            assert stage.worker.exit_code is None
+
+
+@pytest.mark.fault("F7")
 async def test_an_idle_worker_fills_an_emptied_redis_again(
     stages: Stages, own_valkey: Valkey
 ) -> None:
     """No event has to come first."""
     async with stages.open(valkey=own_valkey) as stage:
-        await stage.play([start(), feed(2_000), drain(), redis_flush()])
+        await stage.play([start(), feed(2_000), drain(), redis_flush(), FILLED])
 
 
-async def test_a_worker_stops_in_time_without_redis_and_the_next_one_publishes(
-    stages: Stages, own_valkey: Valkey
+CUSTOMERS = 300
+"""As many as the log of a stage has: one version of each may have changed, and one look at each may
+be due after a broken connection; no more can wait for Redis."""
+
+
+@pytest.mark.fault("F8")
+async def test_a_slow_redis_whose_connections_break_slows_no_folding(
+    stages: Stages, shared_own_port: int, long: bool
 ) -> None:
-    async with stages.open(valkey=own_valkey) as stage:
+    """Later and later, and one answer in a hundred breaks the connection."""
+    upstream = f"{HOST}:{stages.valkey.port}"
+    async with (
+        bytes_proxy(shared_own_port, upstream, stages.seed) as proxy,
+        stages.open(REDIS_URL=f"redis://{HOST}:{shared_own_port}/0") as stage,
+    ):
         await stage.play(
-            [start(), feed(1_000), drain(), redis_pause(), feed(1_000), sigterm(), redis_resume()],
+            [start(), begin(10_000_000, rate=1_500), folded(1_500), caught_up(within=5.0)],
             judged=False,
         )
-        await stage.play([start()])
-
-
-async def test_a_slow_redis_with_broken_connections_ends_up_equal(
-    stages: Stages, shared_own_port: int
-) -> None:
-    upstream = f"{HOST}:{stages.valkey.port}"
-    async with bytes_proxy(shared_own_port, upstream) as proxy:
-        url = f"redis://{HOST}:{shared_own_port}/0"
-        async with stages.open() as stage:
-            proxy.delay_seconds = 0.05
-            await stage.play(
-                [start(REDIS_URL=url), begin(1_000_000, rate=1_500), folded(3_000)], judged=False
-            )
-            await proxy.break_all()
-            await stage.play([folded(3_000)], judged=False)
-            await proxy.break_all()
-            await stage.play([folded(1_000), enough()])
-            assert proxy.delayed > 10
-            assert proxy.connections > 2
-
-
-@pytest.fixture
-def shared_own_port(tmp_path: Path) -> int:
-    """A port for the proxy."""
-    return free_port()
+        before = resident_mb(stage)
+        proxy.reset_share = 0.01
+        for delay in (0.005, 0.05, 0.2):
+            proxy.delay_seconds = delay
+            for _ in range(20 if long else 1):
+                # As many as come: what was sent by now is in the state a moment later.
+                await stage.play([folded(3_000), caught_up(within=5.0)], judged=False)
+                waiting = await stage.worker.total("ltv_publish_backlog_customers")
+                assert waiting <= 2 * CUSTOMERS, f"{waiting:g} customers wait for Redis"
+        await proxy.break_all()
+        await stage.play([folded(1_500)], judged=False)
+        assert resident_mb(stage) - before < 64.0
+        proxy.delay_seconds = proxy.reset_share = 0.0
+        await stage.play([enough()])
+        assert proxy.delayed > 10
+        assert proxy.connections > 2
+        assert stage.worker.exit_code is None

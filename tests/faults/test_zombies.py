@@ -21,13 +21,20 @@ from tests.rig.script import (
 )
 from tests.rig.stage import Stages
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.fault("F15")]
 
 SOON = 30.0
 
 
-async def test_a_worker_that_slept_past_its_session_does_no_harm(stages: Stages) -> None:
-    async with stages.open(SLICE_RECORDS="50") as stage:
+async def test_a_worker_that_slept_past_its_session_does_no_harm(
+    stages: Stages, long: bool
+) -> None:
+    for seed in stages.seeds(5 if long else 1):
+        await _slept_past_its_session(stages, seed)
+
+
+async def _slept_past_its_session(stages: Stages, seed: int) -> None:
+    async with stages.open(seed=seed, SLICE_RECORDS="50") as stage:
         await stage.play(
             [
                 start("zombie"),
@@ -47,10 +54,15 @@ async def test_a_worker_that_slept_past_its_session_does_no_harm(stages: Stages)
 
 @pytest.mark.parametrize("failpoint", ["before_append", "after_append", "mid_redis_write"])
 async def test_a_worker_that_slept_in_the_middle_of_its_work_does_no_harm(
-    stages: Stages, failpoint: str
+    stages: Stages, failpoint: str, long: bool
 ) -> None:
     """It wakes with a batch in its hands that belongs to somebody else by now."""
-    async with stages.open(SLICE_RECORDS="50") as stage:
+    for seed in stages.seeds(5 if long else 1):
+        await _slept_at(stages, seed, failpoint)
+
+
+async def _slept_at(stages: Stages, seed: int, failpoint: str) -> None:
+    async with stages.open(seed=seed, SLICE_RECORDS="50") as stage:
         await stage.play(
             [
                 launch("zombie", FAILPOINT=f"{failpoint}:20:stop"),
@@ -72,9 +84,14 @@ async def test_a_worker_that_slept_in_the_middle_of_its_work_does_no_harm(
 
 
 async def test_an_heir_that_dies_before_it_has_mended_a_zombies_write_does_no_harm(
-    stages: Stages,
+    stages: Stages, long: bool
 ) -> None:
-    async with stages.open(SLICE_RECORDS="50") as stage:
+    for seed in stages.seeds(5 if long else 1):
+        await _heir_dies(stages, seed)
+
+
+async def _heir_dies(stages: Stages, seed: int) -> None:
+    async with stages.open(seed=seed, SLICE_RECORDS="50") as stage:
         await stage.play(
             [
                 launch("zombie", FAILPOINT="before_append:20:stop"),

@@ -44,6 +44,7 @@ class Judge:
         self.views = {number: ChangelogView(number) for number in range(settings.partitions)}
         self.cohorts_late = COHORTS_LATE_SECONDS
         """How long cohort totals may be behind the state."""
+        self._looking = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect."""
@@ -60,9 +61,10 @@ class Judge:
     async def look(self) -> None:
         """Read on to the changelog's end."""
         topic = self._settings.changelog_topic
-        ends = await self._log.ends([TopicPartition(topic, number) for number in self.views])
-        for place, end in ends.items():
-            await read_on(self._log, topic, self.views[place.partition], end)
+        async with self._looking:  # a script and its pulse look at the same views
+            ends = await self._log.ends([TopicPartition(topic, number) for number in self.views])
+            for place, end in ends.items():
+                await read_on(self._log, topic, self.views[place.partition], end)
 
     async def drained(self, seconds: float, meanwhile: Callable[[], None]) -> None:
         """Wait until the watermarks say that every record in the ledger was read.
@@ -93,13 +95,20 @@ class Judge:
         for place in self._ledger.records:
             key = place.role, place.partition
             wanted[key] = max(wanted.get(key, 0), place.offset + 1)
-        found = {key: self._position(*key) for key in wanted}
+        found = {key: self.position(*key) for key in wanted}
         return {key: (found[key], offset) for key, offset in wanted.items() if found[key] < offset}
 
-    def _position(self, role: str, number: int) -> int:
+    def position(self, role: str, number: int) -> int:
+        """Next offset of a source topic's partition that the state holds, as last looked."""
         watermark = self.views[number].watermark
         source = watermark.sources.get(self._topics[role]) if watermark else None
         return source.next_offset if source else 0
+
+    def moved_to(self, number: int) -> tuple[int, ...] | None:
+        """Where a partition's state stands in each source topic; None before its first slice."""
+        if self.views[number].watermark is None:
+            return None
+        return tuple(self.position(role, number) for role in self._topics)
 
     async def reread(self) -> int:
         """Enter what lies in the topics and nobody acknowledged; how many records that were.

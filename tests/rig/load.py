@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -47,6 +48,10 @@ class Load:
         )
         self.acknowledged = 0
         """Records that the broker has, of all that were sent."""
+        self.outstanding: Counter[int] = Counter()
+        """Records sent and not yet acknowledged, by partition."""
+        self.ends: dict[tuple[str, int], int] = {}
+        """Offset after the last acknowledged record, by role and partition."""
         self.stopping = False
         """Set to end a `feed` before its last record."""
 
@@ -95,19 +100,26 @@ class Load:
     async def _send(self, raw: RawRecord) -> asyncio.Future[Any]:
         if self._stamped_now:
             raw = raw._replace(timestamp_ms=time.time_ns() // 1_000_000)
+        partition = self._ledger.partition_for(raw)
+        self.outstanding[partition] += 1
         future: asyncio.Future[Any] = await self._producer.send(
             self._topics[raw.role],
             value=raw.value,
             key=raw.key,
-            partition=self._ledger.partition_for(raw),
+            partition=partition,
             timestamp_ms=raw.timestamp_ms,
             headers=list(raw.headers),
         )
-        return asyncio.ensure_future(self._enter(raw, future))
+        return asyncio.ensure_future(self._enter(raw, partition, future))
 
-    async def _enter(self, raw: RawRecord, future: asyncio.Future[Any]) -> None:
+    async def _enter(self, raw: RawRecord, partition: int, future: asyncio.Future[Any]) -> None:
         """Enter an acknowledged record in the ledger."""
-        sent = await future
+        try:
+            sent = await future
+        finally:
+            self.outstanding[partition] -= 1
         assert sent.offset >= 0, "the broker did not say where a record lies"
         self._ledger.add(raw, sent.partition, sent.offset)
+        key = raw.role, sent.partition
+        self.ends[key] = max(self.ends.get(key, 0), sent.offset + 1)
         self.acknowledged += 1

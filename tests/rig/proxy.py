@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -198,13 +199,16 @@ class KafkaProxy(_Proxy):
 
 
 class BytesProxy(_Proxy):
-    """Between a Redis client and Redis: every answer may come late."""
+    """Between a Redis client and Redis: every answer may come late, or break the connection."""
 
-    def __init__(self, port: int, upstream: str) -> None:
+    def __init__(self, port: int, upstream: str, seed: int = 0) -> None:
         super().__init__(port, upstream)
         self.delay_seconds = 0.0
-        self.delayed = 0
-        """Answers that were held back: proof for the test."""
+        self.reset_share = 0.0
+        """Of the answers: so many reset the connection instead of arriving."""
+        self.delayed = self.resets = 0
+        """Answers that were held back, and that never came: proof for the test."""
+        self._random = random.Random(seed)
 
     def _pumps(self, client: Pair, server: Pair) -> list[Awaitable[None]]:
         return [self._move(client[0], server[1], late=False), self._move(server[0], client[1])]
@@ -214,6 +218,9 @@ class BytesProxy(_Proxy):
     ) -> None:
         with contextlib.suppress(OSError):
             while piece := await reader.read(1 << 16):
+                if late and self.reset_share > self._random.random():
+                    self.resets += 1
+                    return
                 if late and self.delay_seconds:
                     self.delayed += 1
                     await asyncio.sleep(self.delay_seconds)
@@ -233,9 +240,9 @@ async def kafka_proxy(port: int, upstream: str) -> AsyncIterator[KafkaProxy]:
 
 
 @asynccontextmanager
-async def bytes_proxy(port: int, upstream: str) -> AsyncIterator[BytesProxy]:
+async def bytes_proxy(port: int, upstream: str, seed: int = 0) -> AsyncIterator[BytesProxy]:
     """A running one."""
-    proxy = BytesProxy(port, upstream)
+    proxy = BytesProxy(port, upstream, seed)
     await proxy.start()
     try:
         yield proxy

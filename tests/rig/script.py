@@ -160,6 +160,12 @@ async def sigterm(stage: Stage, name: str = "worker", within: float = 10.0) -> N
 
 
 @step
+async def told_to_stop(stage: Stage, name: str = "worker") -> None:
+    """Ask a worker to stop, and go on at once."""
+    stage.workers[name].signal(signal.SIGTERM)
+
+
+@step
 async def sigstop(stage: Stage, name: str = "worker") -> None:
     """Freeze a worker."""
     stage.workers[name].signal(signal.SIGSTOP)

@@ -10,8 +10,9 @@ import asyncio
 import os
 import random
 import secrets
+import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +24,11 @@ from stream_app.settings import load as load_settings
 from tests.core.naive_decoder import RawRecord
 from tests.generate import Shape, generate
 from tests.ledger import Ledger
+from tests.rig.account import Run
 from tests.rig.judge import Judge
 from tests.rig.kafka_admin import make_topics
 from tests.rig.load import Load
+from tests.rig.pulse import Pulse
 from tests.rig.servers import Broker
 from tests.rig.verdict import Verdict
 from tests.rig.waiting import PATIENCE_SECONDS
@@ -56,9 +59,11 @@ class Stage:
         settings: Mapping[str, str],
         log: Iterator[RawRecord] | None,
     ) -> None:
-        self.broker, self.valkey, self.directory, self.seed = broker, valkey, directory, seed
+        self.broker, self.valkey, self.seed = broker, valkey, seed
         self.random = random.Random(seed)
         name = f"t{secrets.token_hex(4)}"
+        self.directory = directory / name
+        self.directory.mkdir()
         self.variables: dict[str, str] = {
             "BROKERS": broker.direct,
             "REDIS_URL": valkey.url,
@@ -93,6 +98,11 @@ class Stage:
         """The steps taken, with their durations."""
         self.background: asyncio.Task[None] | None = None
         self.supervisors: dict[str, asyncio.Task[None]] = {}
+        self.pulse = Pulse(self.judge.views, self.judge.moved_to, self._is_waiting)
+        self.verdict: Verdict | None = None
+        """The last that was given."""
+        self.repeat = ""
+        """The command that plays this again."""
 
     @property
     def worker(self) -> Worker:
@@ -112,14 +122,15 @@ class Stage:
         return self.workers[name]
 
     def supervise(self, name: str) -> None:
-        """From now on start the worker again whenever it ends with 1, as a supervisor would."""
+        """From now on start the worker again when it ends with 1 or the script has killed it."""
         self.supervisors[name] = asyncio.ensure_future(self._supervise(name))
 
     async def _supervise(self, name: str) -> None:
         while True:
             worker = self.workers[name]
             if worker.exit_code is not None:
-                assert worker.exit_code == 1, f"{name} ended with {worker.exit_code}"
+                code = -signal.SIGKILL if worker.was_killed else 1
+                assert worker.exit_code == code, f"{name} ended with {worker.exit_code}"
                 self.launch(name)
             await asyncio.sleep(0.1)
 
@@ -127,7 +138,7 @@ class Stage:
         """Act step by step, then drain and judge; what fails says how to repeat it."""
         done = 0
         clock = asyncio.get_running_loop().time
-        self.told += ["", f"{self.directory.name}, seed {self.seed}:"]
+        self.told += ["", f"{self.directory.parent.name}, seed {self.seed}:"]
         try:
             for step in script:
                 began = clock()
@@ -139,6 +150,7 @@ class Stage:
         except BaseException as error:
             told = [f"    {'->' if i == done else '  '} {one}" for i, one in enumerate(script)]
             error.add_note("\n".join([f"seed={self.seed}, script:", *told]))
+            error.add_note(f"To repeat it: {self.repeat}")
             for worker in self.workers.values():
                 error.add_note(f"{worker.name}: exit code {worker.exit_code}. {worker.last_words}")
             raise
@@ -147,6 +159,26 @@ class Stage:
         """AssertionError when nobody is there who could do the work that is waited for."""
         if not self.supervisors and all(one.exit_code is not None for one in self.workers.values()):
             raise AssertionError("every worker has ended")
+
+    def _is_waiting(self, number: int) -> bool:
+        """Whether a record was sent to this partition that its state does not hold yet."""
+        return self.load.outstanding[number] > 0 or any(
+            self.judge.position(role, number) < end
+            for (role, place), end in self.load.ends.items()
+            if place == number
+        )
+
+    def run(self) -> Run:
+        """What it came to, for the table."""
+        verdict = self.verdict or Verdict()
+        return Run(
+            seed=self.seed,
+            events=len(self.ledger.records),
+            customers=verdict.customers,
+            lost=verdict.lost,
+            double=verdict.double,
+            unavailable_seconds=self.pulse.longest_seconds,
+        )
 
     async def drain(self, seconds: float = 2 * PATIENCE_SECONDS) -> None:
         """Wait until all that was acknowledged is in the state, and in Redis."""
@@ -161,7 +193,7 @@ class Stage:
         for supervisor in self.supervisors.values():
             if supervisor.done():
                 supervisor.result()
-        verdict = await self.judge.judge(self.store)
+        verdict = self.verdict = await self.judge.judge(self.store)
         assert verdict.clean, str(verdict)
         assert not self.watcher.regressions, self.watcher.regressions[:5]
         for worker in self.workers.values():
@@ -174,10 +206,30 @@ class Stage:
 class Stages:
     """Opens stages for one test."""
 
-    def __init__(self, broker: Broker, valkey: Valkey, directory: Path, seed: int) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        valkey: Valkey,
+        directory: Path,
+        seed: int,
+        node: str = "",
+        account: Callable[[Run], None] = lambda run: None,
+    ) -> None:
+        """``node`` is pytest's name of the test, ``account`` is told what each stage came to."""
         self.broker, self.valkey = broker, valkey
         self.directory = directory
         self.seed = seed
+        self._node = node
+        self._account = account
+
+    def seeds(self, count: int) -> range:
+        """So many seeds, the session's first."""
+        return range(self.seed, self.seed + count)
+
+    def repeat(self, seed: int) -> str:
+        """The command that runs this test again, and first with this seed."""
+        long = "LONG=1 " if "LONG" in os.environ else ""
+        return f"SEED={seed} {long}.venv/bin/python -m pytest '{self._node}'"
 
     @asynccontextmanager
     async def open(
@@ -188,22 +240,25 @@ class Stages:
         valkey: Valkey | None = None,
         log: Iterator[RawRecord] | None = None,
         topics: bool = True,
+        seed: int | None = None,
         **settings: str,
     ) -> AsyncIterator[Stage]:
         """A stage with topics made, load and judge connected; all of it is gone after.
 
         A ``log`` of one's own keeps its timestamps; else records of ``shape`` are stamped with now.
         """
-        shape = shape or Shape(seed=self.seed, customers=300, records=1_000_000)
+        seed = self.seed if seed is None else seed
+        shape = shape or Shape(seed=seed, customers=300, records=1_000_000)
         stage = Stage(
             broker or self.broker,
             valkey or self.valkey,
             self.directory,
-            self.seed,
+            seed,
             shape,
             settings,
             log,
         )
+        stage.repeat = self.repeat(seed)
         async with AsyncExitStack() as held:
             if topics:
                 await make_topics(stage.settings)
@@ -222,8 +277,13 @@ class Stages:
             stage.watcher = held.enter_context(
                 Watcher(stage.valkey.url, stage.judge.key_of, watched)
             )
+            held.push_async_callback(stage.pulse.stop)
+            stage.pulse.start(stage.judge.look)
             held.callback(_end_all, stage)
-            yield stage
+            try:
+                yield stage
+            finally:
+                self._account(stage.run())
 
 
 def _end_all(stage: Stage) -> None:

@@ -27,6 +27,7 @@ class Watcher:
         self._keys = [key_of(customer) for customer in customers]
         self._seen: dict[str, Shown] = {}
         self._stopping = threading.Event()
+        self._forgetting = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self.looks = 0
         """How often it has looked at all of them."""
@@ -45,6 +46,15 @@ class Watcher:
         self._stopping.set()
         self._thread.join(timeout=20.0)
 
+    def forget(self) -> None:
+        """Redis, which is down, comes back with less than it had: from then on it may only grow.
+
+        Returns when nothing that was read before can be compared with what comes.
+        """
+        self._forgetting.set()
+        while self._forgetting.is_set() and self._thread.is_alive():
+            self._stopping.wait(PAUSE_SECONDS)
+
     @property
     def seen(self) -> int:
         """How many of the hashes it has met."""
@@ -53,6 +63,9 @@ class Watcher:
     def _watch(self) -> None:
         with redis.Redis.from_url(self._url, socket_timeout=5.0) as client:
             while not self._stopping.wait(PAUSE_SECONDS):
+                if self._forgetting.is_set():
+                    self._seen.clear()
+                    self._forgetting.clear()
                 try:
                     self._look(client)
                 except (redis.RedisError, OSError):

@@ -41,6 +41,8 @@ class Worker:
         self.name = name
         self.log = log
         self.began = time.monotonic()
+        self.was_killed = False
+        """Whether the test has killed it."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("LTV_")}
         chosen = {f"LTV_{key}": value for key, value in settings.items()}
         environ = {
@@ -160,6 +162,7 @@ class Worker:
         """SIGKILL, and proof that it struck: it must have been running."""
         if not self._process.alive():
             raise AssertionError(f"{self.name} was dead before the kill. {self.last_words}")
+        self.was_killed = True
         self._process.kill()
 
     def end(self) -> None:

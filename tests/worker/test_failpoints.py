@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from stream_app.errors import ConfigurationError
 SOURCES = Path(failpoints.__file__).parent
 SCRIPT = """
 import sys
+import time
 from stream_app import failpoints
 failpoints.arm(sys.argv[1])
 for number in range(4):
@@ -66,6 +68,14 @@ def test_a_failpoint_can_stop_the_process_and_then_never_strikes_again() -> None
         out, _ = child.communicate(timeout=20)
     assert child.returncode == 0
     assert len(out.splitlines()) == 4
+
+
+def test_a_failpoint_can_block_its_thread_for_a_while_and_then_goes_on() -> None:
+    began = time.monotonic()
+    ended = run("after_fold:2:block")
+    assert time.monotonic() - began >= failpoints.BLOCK_SECONDS
+    assert (ended.returncode, ended.stderr) == (0, "failpoint after_fold strikes\n")
+    assert len(ended.stdout.splitlines()) == 4
 
 
 @pytest.mark.parametrize(

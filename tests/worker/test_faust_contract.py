@@ -26,6 +26,8 @@ from stream_app.worker.app import LtvApp, SliceSchema
 from stream_app.worker.table import BulkRecovery, CustomerTable, Tables
 from stream_app.worker.transport import Consumer, ConsumerThread, Producer, Transport
 
+pytestmark = pytest.mark.fault("F25")
+
 OVERRIDDEN = [
     (Consumer, driver.Consumer, "_new_consumer_thread"),
     (Consumer, transport_consumer.Consumer, "getmany"),

@@ -18,6 +18,8 @@ from tests.worker.memory_log import MemoryLogs
 from tests.worker.memory_worker import MemoryWorker
 from tests.worker.records import bought, record, settings
 
+pytestmark = pytest.mark.fault("F25")
+
 SMALL = {"PARTITIONS": "1", "SLICE_RECORDS": "2"}
 PURCHASES = TP("purchases", 0)
 SIGNUPS = TP("signups", 0)

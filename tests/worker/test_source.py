@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from msgspec import structs
 
 from stream_app.errors import SourceMismatch
@@ -12,7 +14,7 @@ from stream_app.wire.changelog import History, SourcePosition, Watermark, anchor
 from stream_app.wiring import nothing_yet
 from stream_app.worker.source import Sources
 from tests.worker.memory_log import MemoryLogs, MemoryReader
-from tests.worker.records import bought, settings
+from tests.worker.records import bought, record, settings
 
 NUMBER = 0
 
@@ -211,6 +213,31 @@ async def test_the_settings_are_looked_at_before_the_log(shop: Shop) -> None:
     shop.purchases.trim(9)
     sentence = await shop.refusal(structs.replace(shop.watermark, currency="EUR"))
     assert "LTV_CURRENCY" in sentence
+
+
+class CountingReader(MemoryReader):
+    """Counts how often somebody begins to read."""
+
+    readings = 0
+
+    async def read(
+        self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> AsyncIterator[tuple[TopicPartition, Sequence[Any], bool]]:
+        self.readings += 1
+        async for part in super().read(starts, ends):
+            yield part
+
+
+async def test_a_partition_s_last_records_are_read_at_one_go(shop: Shop) -> None:
+    """Each reading has the broker describe its topics twice, and partitions are taken in turn."""
+    signups = shop.logs.of("signups")
+    signups.put(record(0, "c-1", topic="signups", type="signup"))
+    met = {"signups": SourcePosition(1, anchor_of(signups.records[0]), applied=1)}
+    reader = CountingReader(shop.settings, shop.logs)
+    sources = Sources(shop.settings, reader, nothing_yet(shop.settings))
+    watermark = structs.replace(shop.watermark, sources=shop.watermark.sources | met)
+    await sources.check(NUMBER, watermark, {})
+    assert reader.readings == 1
 
 
 # -- a state that began with a history ----------------------------------------------------------
