@@ -25,7 +25,7 @@ from tests.rig.stage import SESSION_SECONDS, Stage
 from tests.rig.waiting import eventually
 
 PATIENCE_SECONDS = 300.0
-STUCK_SECONDS = 120.0
+STUCK_SECONDS = 60.0
 """Without any progress: somebody would start it again by hand."""
 
 
