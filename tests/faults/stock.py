@@ -45,6 +45,8 @@ COLUMNS = ("fault", "events", "lost", "double", "note")
 SEEDS = (1, 2, 3)
 RATE = 200.0
 """Events a second: a quarter of what the textbook app can do on a small machine."""
+BURST = 2_000
+"""Events at once, such as a sale brings."""
 CUSTOMERS = 200
 DELAYS = (0.1, 0.3, 1.0)
 
@@ -125,12 +127,14 @@ def _has_struck(rule: Rule) -> bool:
 
 
 def slow_broker(seconds: float) -> Fault:
-    """F4: appends to the changelog are answered late; kill -9 at the first commit after that."""
+    """F4: appends to the changelog are answered late, a burst comes, and at the first commit after
+    that: kill -9."""
 
     async def strike(ring: Ring) -> None:
         for _ in range(2):
             await ring.appended(ring.random.randrange(20, 60))
             slow = ring.proxy.add(ring.appends(seconds=seconds))
+            await ring.worker.stage.load.feed(BURST)
             await ring.happens(partial(_has_struck, slow), "a late append")
             await ring.dies_at(Deadly(OFFSET_COMMIT, Trouble.DELAY))
 
