@@ -12,7 +12,7 @@ from stream_app.stores.log_reader import LogReader
 from stream_app.stores.topics import admin_client
 from tests.generate import Shape
 from tests.rig.kafka_admin import make_topics
-from tests.rig.script import begin, drain, enough, folded, kill9, restart, start
+from tests.rig.script import begin, enough, folded, kill9, restart, start
 from tests.rig.servers import Broker
 from tests.rig.stage import Stage, Stages
 from tests.rig.waiting import eventually
@@ -42,13 +42,13 @@ async def test_eager_compaction_and_restarts_lose_nothing_and_nobody_is_stuck(
         ) as stage:
             await _eager_changelog(stage)
             await make_topics(stage.settings)
-            cycle = [folded(500), kill9(), restart(), folded(500)]
+            cycle = [folded(500), kill9(), restart(), folded(200)]
             await stage.play([start(), begin(100_000_000, rate=500)], judged=False)
-            for _ in range(100 if long else 3):
+            for _ in range(100 if long else 2):
                 holes = await _holes(stage)
                 await stage.play(cycle, judged=False)
                 await _compacted(stage, holes)
-            await stage.play([enough(), drain(), kill9(), restart(), drain()])
+            await stage.play([enough(), kill9(), restart()])
 
 
 async def _eager_changelog(stage: Stage) -> None:

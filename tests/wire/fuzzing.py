@@ -36,6 +36,7 @@ SMALL_BYTES = 2_000
 
 SLOW_SECONDS = 0.010
 """CPU time that no input may take."""
+NOTABLE_SECONDS = 0.001
 LARGE_BYTES, LARGE_SLOW_SECONDS = 256 << 10, 0.050
 """The known limit: an input longer than this may take so much (a megabyte of the shortest order
 lines, or of brackets, takes 15-20 ms, and a busy machine doubles that)."""
@@ -167,7 +168,7 @@ class Laws:
             self._wrong(raw, f"raised {error!r}")
             return
         seconds = time.thread_time() - began
-        if seconds > min(findings.slowest_seconds, SLOW_SECONDS):
+        if seconds > SLOW_SECONDS or seconds > max(findings.slowest_seconds, NOTABLE_SECONDS):
             self._slow(raw, record, decoder, seconds)
         if isinstance(found, Refusal):
             findings.refused += 1
