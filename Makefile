@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint fast faults format docs bench constraints kafka-lock clean
+.PHONY: check demo test lint fast faults fuzz format docs bench constraints kafka-lock clean
 
 check: lint fast ## Format, lint, types, import contracts and the tests that need no server
 
@@ -37,6 +37,9 @@ docs: $(INSTALLED) ## Write the README's tables as the code and the newest figur
 bench: $(INSTALLED) ## Measure, append to tests/bench/results.csv, and show it in the README
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.docs
+
+fuzz: $(INSTALLED) ## The decoder on inputs nobody would send: make fuzz INPUTS=10000000
+	@$(BIN)/python -m tests.faults.fuzz $(or $(INPUTS),1000000) $(or $(SEED),1)
 
 constraints: $(INSTALLED) ## Pin what is installed now, after an upgrade by hand
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt

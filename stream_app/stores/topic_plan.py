@@ -28,6 +28,9 @@ _ONE_COUNT = (
     " a new build, made by `ltv backfill`"
 )
 
+# A worker stamps no record, since its clock may be wrong; the broker does.
+STAMPED_BY_BROKER = {"message.timestamp.type": "LogAppendTime"}
+
 # One changelog record a customer and slice: its length is recovery time, so small segments are
 # closed and compacted soon; the lag keeps a zombie's record from compacting a rightful one away
 # before an idle owner has looked (LTV_IDLE_CHECK is at most a tenth of it).
@@ -38,6 +41,7 @@ CHANGELOG_CONFIGS = {
     "min.cleanable.dirty.ratio": "0.1",
     "min.compaction.lag.ms": str(FIVE_MINUTES_MS),
     "max.message.bytes": str(CHANGELOG_MESSAGE_BYTES),
+    **STAMPED_BY_BROKER,
 }
 KEPT_FOR_EVER = {
     "cleanup.policy": "delete",
@@ -81,6 +85,10 @@ class Findings:
     warnings: tuple[Finding, ...] = field(default=())
 
 
+_NO_WARNING = {"cleanup.policy", "max.message.bytes", *STAMPED_BY_BROKER}
+"""Settings of a topic that are either a problem or nobody's concern."""
+
+
 def plans(settings: Settings) -> dict[Role, Plan]:
     """Every topic the product uses, as it should be.
 
@@ -96,7 +104,10 @@ def plans(settings: Settings) -> dict[Role, Plan]:
     made = {role: Plan(role, name, partitions, KEPT_FOR_EVER) for role, name in sources.items()}
     made["models"] = Plan("models", settings.topic_models, 1, {"cleanup.policy": "compact"})
     made["dead_letters"] = Plan(
-        "dead_letters", settings.topic_dead_letters, partitions, KEPT_FOR_EVER
+        "dead_letters",
+        settings.topic_dead_letters,
+        partitions,
+        KEPT_FOR_EVER | STAMPED_BY_BROKER,
     )
     made["changelog"] = Plan("changelog", settings.changelog_topic, partitions, CHANGELOG_CONFIGS)
     return made
@@ -174,7 +185,7 @@ def _too_small_for_letters(topics: Mapping[Role, Topic]) -> Iterator[Finding]:
 def _warnings(plan: Plan, topic: Topic) -> Iterator[str]:
     for name, wanted in plan.configs.items():
         found = topic.configs.get(name, wanted)
-        if found == wanted or name in {"cleanup.policy", "max.message.bytes"}:
+        if found == wanted or name in _NO_WARNING:
             continue
         if name.startswith("retention."):
             yield (

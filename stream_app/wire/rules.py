@@ -16,7 +16,7 @@ from stream_app.wire import headers
 from stream_app.wire.amounts import checked_minor, rate_of
 from stream_app.wire.fields import Number, Token, fields_of
 from stream_app.wire.ids import MAX_ID, is_id
-from stream_app.wire.items import Item, check_items, items_of
+from stream_app.wire.items import Item, are_usual, check_items, items_of
 from stream_app.wire.record import Readable
 from stream_app.wire.refusal import Reason, Refused, quoted
 from stream_app.wire.times import Times
@@ -76,7 +76,8 @@ class Rules:
         return self._money_event(kind, texts, at_us, ordered_us, items)
 
     def _checked_type(self, fields: dict[str, Token], record: Readable) -> tuple[str, list[Item]]:
-        """The event's type, once every field declared for it has its JSON type; and its items."""
+        """The event's type, once every field declared for it has its JSON type; and the items that
+        are still to be checked."""
         _check_text("type", fields.get("type", ""))
         kind = fields.get("type")
         if kind is None:
@@ -87,7 +88,8 @@ class Rules:
         for name in DECLARED[str(kind)] if known else _COMMON:
             if name in fields:
                 if name == "items":
-                    items = items_of(_as_array(fields[name]))
+                    written = _as_array(fields[name])
+                    items = [] if are_usual(written) else items_of(written)
                 elif name == "amount":
                     _check_amount_type(fields[name])
                 else:

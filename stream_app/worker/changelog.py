@@ -1,7 +1,8 @@
 """The changelog as its owner uses it: claim a partition, append batches, read it back.
 
 Appending goes through Faust's own producer, which is idempotent here: batches of one partition
-arrive in order or not at all.
+arrive in order or not at all.  Records carry no timestamp of ours: a broker refuses one that is
+over an hour ahead of its own clock, and compacts one that is behind before its time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from stream_app.errors import ChangelogFault
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
 from stream_app.wire.changelog import CLAIM_KEY, Claim, encode_claim, encode_value
+from stream_app.wire.record import NO_TIMESTAMP
 
 Entry = tuple[bytes, bytes]
 """Key and value of one changelog record."""
@@ -44,10 +46,9 @@ class Changelog:
         """
         assert self.producer is not None
         batch = self.producer.create_batch()
-        timestamp = now_ms()
         append = batch.append
         for key, value in entries:
-            if append(timestamp=timestamp, key=key, value=value) is None:
+            if append(timestamp=NO_TIMESTAMP, key=key, value=value) is None:
                 raise ChangelogFault(
                     f"a batch for {self.topic} partition {number} outgrew the producer's limit; "
                     "lower LTV_SLICE_BYTES"
@@ -97,5 +98,5 @@ async def acknowledged(future: Awaitable[Any], topic: str, number: int) -> int:
 
 
 def now_ms() -> int:
-    """The wall clock for record timestamps; state never depends on it."""
+    """The wall clock, for who reads a claim; nothing depends on it."""
     return int(time.time() * 1000)

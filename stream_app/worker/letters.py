@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from stream_app.errors import ConfigurationError, Fault
 from stream_app.wire import dead_letter
-from stream_app.worker.changelog import now_ms
+from stream_app.wire.record import NO_TIMESTAMP
 
 BATCH_BYTES: Final = 512 << 10
 """Letters go in batches of about this size, so that a broker's limit for one record, which is
@@ -56,7 +56,7 @@ class Letters:
         batch = self.producer.create_batch()
         for record, refusal in letters:
             added = batch.append(
-                timestamp=now_ms(),
+                timestamp=NO_TIMESTAMP,  # of a wrong clock the broker would refuse the letter
                 key=record.key,
                 value=record.value,
                 headers=dead_letter.headers(record, refusal),

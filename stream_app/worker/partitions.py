@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import structlog
+from msgspec import UNSET
 
 from stream_app import failpoints
 from stream_app.errors import ChangelogFault, SourceMismatch
@@ -208,13 +209,15 @@ class Partitions:
         committed: Mapping[str, int],
         rebuilt: Rebuild,
     ) -> None:
-        """The watermark decides; a committed offset that disagrees is worth a line."""
-        if rebuilt.is_empty:
+        """The watermark decides; a committed offset that disagrees, or is gone, is worth a line."""
+        if rebuilt.watermark is None:
             return
+        if not committed and rebuilt.watermark.history is not UNSET:
+            return  # a backfill's first worker: its group was never anywhere
         differing = {
-            topic: (offset, positions[topic])
-            for topic, offset in committed.items()
-            if offset != positions.get(topic)
+            topic: (committed.get(topic), position)
+            for topic, position in positions.items()
+            if committed.get(topic, 0) != position
         }
         if differing:
             self._metrics.add("ltv_offset_mismatches_total", 1)

@@ -3,7 +3,8 @@
     python -m tests.bench.textbook BROKERS REDIS_URL TOPIC PARTITIONS
 
 It counts and sums per customer, nothing more, and prints "done" when it has seen the number of
-events given in the environment (EVENTS).
+events given in the environment (EVENTS). The environment may also give it another NAME (its app id
+and key prefix) and SESSION_SECONDS.
 """
 
 from __future__ import annotations
@@ -24,10 +25,18 @@ class Purchase(faust.Record, serializer="json"):
     amount: str
 
 
-def app(brokers: str, redis_url: str, topic: str, partitions: int, events: int) -> faust.App:
-    """Agent, table and client, wired as the documentation does it."""
+def app(
+    brokers: str,
+    redis_url: str,
+    topic: str,
+    partitions: int,
+    events: int,
+    name: str = "textbook",
+    **settings: Any,
+) -> faust.App:
+    """Agent, table and client, wired as the documentation does it, with more settings."""
     faust_app = faust.App(
-        "textbook",
+        name,
         broker=f"kafka://{brokers}",
         store="memory://",
         topic_partitions=partitions,
@@ -35,6 +44,7 @@ def app(brokers: str, redis_url: str, topic: str, partitions: int, events: int) 
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
         datadir="/tmp/textbook-faust",
+        **settings,
     )
     purchases = faust_app.topic(topic, value_type=Purchase)
     orders = faust_app.Table("orders", default=int, partitions=partitions)
@@ -50,7 +60,7 @@ def app(brokers: str, redis_url: str, topic: str, partitions: int, events: int) 
             orders[who] += 1
             spent[who] += float(purchase.amount)
             await client.hset(
-                f"textbook:{who}", mapping={"orders": orders[who], "revenue": spent[who]}
+                f"{name}:{who}", mapping={"orders": orders[who], "revenue": spent[who]}
             )
             seen += 1
             if seen == events:
@@ -61,6 +71,14 @@ def app(brokers: str, redis_url: str, topic: str, partitions: int, events: int) 
 
 if __name__ == "__main__":
     brokers, redis_url, topic, partitions = sys.argv[1:5]
-    wanted = app(brokers, redis_url, topic, int(partitions), int(os.environ["EVENTS"]))
+    settings: dict[str, Any] = {}
+    if "SESSION_SECONDS" in os.environ:
+        settings["broker_session_timeout"] = float(os.environ["SESSION_SECONDS"])
+        settings["broker_heartbeat_interval"] = settings["broker_session_timeout"] / 4
+    wanted = app(
+        *(brokers, redis_url, topic, int(partitions), int(os.environ["EVENTS"])),
+        os.environ.get("NAME", "textbook"),
+        **settings,
+    )
     wanted.finalize()
     faust.Worker(wanted, loglevel="error", redirect_stdouts=False).execute_from_commandline()

@@ -184,6 +184,8 @@ def test_the_position_is_no_part_of_equality_nor_of_the_state() -> None:
     left, right = folded([_purchase(1, 100)]), folded([_purchase(1, 100)])
     left.pos = 5
     assert left == right
+    assert not left != right  # noqa: SIM202 -- a struct may answer the two from different places
+    assert left != Customer()
     assert state.encode(left) == state.encode(right)
 
 

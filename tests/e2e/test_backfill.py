@@ -27,7 +27,7 @@ from tests.jobs.backfill.history import streamed, write
 from tests.jobs.handmade import environ_of_its_own
 from tests.jobs.states import states_of
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.fault("F22")]
 
 CUT = "1997-10-01"
 CUT_MS = int(datetime(1997, 10, 1, tzinfo=UTC).timestamp() * 1_000)

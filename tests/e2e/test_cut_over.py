@@ -24,7 +24,7 @@ from tests.rig.stage import Stage, Stages
 from tests.rig.two_builds import FIRST, SECOND, TwoBuilds, one_stage
 from tests.rig.waiting import eventually
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.fault("F22")]
 
 WATCHED = [*(f"c-{number}" for number in range(60)), "stray-0", "long-0"]
 LAGGING = Demands(max_lag=50_000)

@@ -11,7 +11,7 @@ from tests.rig.script import begin, enough, feed, folded, start
 from tests.rig.stage import Stages
 from tests.rig.two_builds import FIRST, SECOND, TwoBuilds, one_stage
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.fault("F22")]
 
 LAG = ("--max-lag", "50000", "--json")
 

@@ -26,8 +26,8 @@ class Broker:
     keeps them there.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Choose the ports; nothing runs yet."""
+    def __init__(self, directory: Path, properties: Mapping[str, str] | None = None) -> None:
+        """Choose the ports; nothing runs yet. ``properties`` are more of the broker's own."""
         port = free_port()
         self.proxy_port = free_port()
         doors = f"PLAINTEXT://{HOST}:{port},{PROXIED}://{HOST}:{self.proxy_port}"
@@ -35,7 +35,7 @@ class Broker:
             directory,
             port,
             listeners={PROXIED: "PLAINTEXT"},
-            properties={**_PROPERTIES, "advertised.listeners": doors},
+            properties={**_PROPERTIES, **(properties or {}), "advertised.listeners": doors},
         )
 
     @property

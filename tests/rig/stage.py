@@ -117,7 +117,8 @@ class Stage:
             assert before.exit_code is not None, f"{name} still runs"
             self.ended.append(before)
         number = len(self.ended) + len(self.workers)
-        log = self.directory / f"{name}-{number}.log"
+        # A test may open several stages in one directory, and a worker's address is in its log.
+        log = self.directory / f"{self.settings.app_id}-{name}-{number}.log"
         self.workers[name] = Worker(name, {**self.variables, **settings}, log)
         return self.workers[name]
 
