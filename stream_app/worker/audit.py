@@ -61,10 +61,13 @@ class Audit:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
         due = 0.0
+        build = str(self._settings.build)
+        self._metrics.set("ltv_partitions", self._settings.partitions, build)
         while True:
             self._lag()
             customers = sum(len(one.customers) for one in self._partitions.held.values())
             self._metrics.set("ltv_customers", customers)
+            self._metrics.set("ltv_partitions_held", len(self._partitions.held), build)
             if loop.time() >= due and not self._partitions.recovering:
                 self._show(await self._look_over())
                 due = loop.time() + ROUND_SECONDS
