@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from redis import Redis
 
 from stream_app.core.models.published import CDNOW
 from stream_app.dev.valkey import Valkey
 from tests.stores.worker import DAY, NOON, Clock, Rig, State, until
 
-AGE = "ltv_score_age_seconds"
+AGE: Final = "ltv_score_age_seconds"
 
 
 async def test_the_age_of_scores_grows_with_the_day_until_the_next_sweep(
