@@ -1,4 +1,4 @@
-"""A real Prometheus asks a real worker under traffic: every panel and every rule has an answer."""
+"""A real Prometheus asks real workers under traffic: every panel and every rule has an answer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from stream_app.serve.server import Server
 from stream_app.settings import load
 from stream_app.wire.models import parameters_to_json
 from tests.deploy.prometheus import Prometheus, exporter, running
+from tests.deploy.runbook import blocks
 from tests.deploy.tools import SELECTOR, Query, queries, rules, tool
 from tests.generate import Shape
-from tests.rig.script import begin, drain, enough, start
+from tests.rig.script import begin, drain, enough, feed, owns, start
 from tests.rig.stage import Stage, Stages
 from tests.rig.waiting import eventually
 from tests.rig.worker import Worker
@@ -58,12 +59,13 @@ class Question:
 
 
 def questions() -> list[Question]:
-    """Of every panel and rule: the whole, and each metric in it by itself.
+    """Of every panel, rule and line of the runbook: the whole, and each metric in it by itself.
 
     An alert is silent on a healthy system: asked is what is compared, by letting each comparison
     give 0 or 1 instead of nothing; `absent` has an answer only in trouble.
     """
     found = [Question(one.where, _of_panel(one), one.labels) for one in queries()]
+    found += [Question("the runbook", one) for one in blocks("promql")]
     for rule in rules():
         alert = rule.annotations is not None
         asked = COMPARISON.sub(r" \1 bool ", rule.expression) if alert else rule.expression
@@ -120,15 +122,20 @@ async def test_every_panel_and_every_rule_has_data_under_traffic(
 async def _watched(
     stage: Stage, program: str, directory: Path
 ) -> AsyncIterator[tuple[Prometheus, Callable[[], Awaitable[None]]]]:
-    """A worker, two servers of which one has no Redis, and a Prometheus that watches them all."""
-    await stage.play([start()], judged=False)
+    """Two workers, two servers of which one has no Redis, and a Prometheus that watches all.
+
+    The second worker comes when there is something in the state: both look at what they hold then,
+    and not only a minute later.
+    """
+    await stage.play([start("one"), feed(1_500), drain(), start("two")], judged=False)
+    await stage.play([owns(4, "one", "two", within=60.0)], judged=False)
     good, bad = _server(stage), _server(stage, REDIS_URL=f"redis://{HOST}:{free_port()}/0")
     addresses = [(await one.start()).removeprefix("http://") for one in (good, bad)]
     now = str(asyncio.get_running_loop().time())
     try:
         async with exporter(OTHERS.format(now=now)) as others, aiohttp.ClientSession() as session:
             targets = {
-                "ltv-worker": [_address(stage.worker)],
+                "ltv-worker": [_address(one) for one in stage.workers.values()],
                 "ltv-serve": addresses,
                 "others": [others],
             }
@@ -169,10 +176,10 @@ async def _has_answer(prometheus: Prometheus, question: Question) -> bool:
 
 async def _adds_up(stage: Stage) -> bool:
     """Whether tiers and cohorts hold everybody and all the money that the ledger knows."""
-    metrics = await stage.worker.metrics()
+    shown = [await worker.metrics() for worker in stage.workers.values()]
 
     def total(name: str) -> float:
-        return sum(value for key, value in metrics.items() if key[0] == name)
+        return sum(value for one in shown for key, value in one.items() if key[0] == name)
 
     customers, revenue = len(stage.ledger.customers()), stage.ledger.revenue_minor()
     return (
