@@ -31,8 +31,9 @@ format: $(INSTALLED) ## Rewrite the files as the formatter and the import order 
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
-docs: $(INSTALLED) ## Write the README's tables as the code and the newest figures have them
+docs: $(INSTALLED) ## Write the README's tables as the code and the newest figures have them, and the dashboards
 	@$(BIN)/python -m tests.docs
+	@$(BIN)/python deploy/grafana/dashboards.py
 
 bench: $(INSTALLED) ## Measure, append to tests/bench/results.csv, and show it in the README
 	@$(BIN)/python -m tests.bench

@@ -41,13 +41,23 @@ CounterName = Literal[
 ]
 GaugeName = Literal[
     "ltv_consumer_lag_records",
+    "ltv_publishing",
     "ltv_publish_backlog_customers",
     "ltv_sweep_seconds",
+    "ltv_score_age_seconds",
     "ltv_redis_up",
+    "ltv_partitions",
+    "ltv_partitions_held",
     "ltv_recovering",
     "ltv_recovery_seconds",
     "ltv_customers",
     "ltv_revenue_minor",
+    "ltv_tier_customers",
+    "ltv_tier_revenue_minor",
+    "ltv_tier_expected_minor",
+    "ltv_tier_at_risk_minor",
+    "ltv_cohort_customers",
+    "ltv_cohort_revenue_minor",
     "ltv_state_imbalance_minor",
     "ltv_cohort_imbalance_minor",
     "ltv_unconverted_minor",
@@ -143,6 +153,12 @@ TABLE: tuple[Declared, ...] = (
         " of old ones, changed while no worker was there, else the cause of a full publish",
     ),
     _gauge(
+        "ltv_publishing",
+        "boolean",
+        "build",
+        "1 where the worker's build is the one that readers see, 0 where it waits beside it",
+    ),
+    _gauge(
         "ltv_publish_backlog_customers", "customers", "", "Customers changed and not yet published"
     ),
     _gauge(
@@ -151,7 +167,18 @@ TABLE: tuple[Declared, ...] = (
         "",
         "How long the last sweep of a partition took, for what a new day did to scores",
     ),
+    _gauge(
+        "ltv_score_age_seconds",
+        "seconds",
+        "",
+        "Since the instant up to which silence is in every score, of the partition where that is"
+        " longest: a day and a sweep at most; absent where scores hold at a fixed instant",
+    ),
     _gauge("ltv_redis_up", "boolean", "", "1 while Redis answers"),
+    _gauge("ltv_partitions", "partitions", "build", "Partitions that the build has"),
+    _gauge(
+        "ltv_partitions_held", "partitions", "build", "Partitions that this worker has recovered"
+    ),
     _gauge("ltv_recovering", "partitions", "", "Partitions whose changelog is being read"),
     _counter("ltv_recovery_records_total", "records", "", "Changelog records read at recovery"),
     _gauge("ltv_recovery_seconds", "seconds", "", "How long the last recovery took"),
@@ -161,6 +188,38 @@ TABLE: tuple[Declared, ...] = (
         "minor units",
         "currency",
         "Purchases less cancellations less refunds of the partitions held",
+    ),
+    _gauge("ltv_tier_customers", "customers", "tier", "Customers by tier, as last looked over"),
+    _gauge(
+        "ltv_tier_revenue_minor",
+        "minor units",
+        "tier currency",
+        "What the customers of a tier have spent",
+    ),
+    _gauge(
+        "ltv_tier_expected_minor",
+        "minor units",
+        "tier currency",
+        "What they are expected to spend in the next 365 days; with the revenue their LTV",
+    ),
+    _gauge(
+        "ltv_tier_at_risk_minor",
+        "minor units",
+        "tier currency",
+        "Value at risk: what 30 days of silence would take off that, times their chance; 0 without"
+        " a model",
+    ),
+    _gauge(
+        "ltv_cohort_customers",
+        "customers",
+        "cohort",
+        "Customers by month of the first purchase: the last 12 months, `earlier`, and `none`",
+    ),
+    _gauge(
+        "ltv_cohort_revenue_minor",
+        "minor units",
+        "cohort currency",
+        "What the customers of a cohort have spent so far",
     ),
     _gauge(
         "ltv_state_imbalance_minor",

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import compress
+from math import inf
 
 import structlog
 
@@ -61,11 +62,14 @@ class Audit:
     async def run(self) -> None:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
-        due, seen = 0.0, list[tuple[int, int]]()
+        due, seen = inf, list[tuple[int, int]]()
+        build = str(self._settings.build)
+        self._metrics.set("ltv_partitions", self._settings.partitions, build)
         while True:
             self._lag()
             held = list(self._partitions.held.values())
             self._metrics.set("ltv_customers", sum(len(one.customers) for one in held))
+            self._metrics.set("ltv_partitions_held", len(held), build)
             epochs = [(one.number, one.epoch) for one in held]
             if (epochs != seen or loop.time() >= due) and not self._partitions.recovering:
                 self._show(await self._look_over(held))

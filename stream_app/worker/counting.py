@@ -14,8 +14,9 @@ from typing import Final
 
 import structlog
 
-from stream_app.core.calendar import Calendar
+from stream_app.core.calendar import Calendar, month_of
 from stream_app.core.cohorts.cells import TABLES
+from stream_app.core.cohorts.recent import recent
 from stream_app.core.cohorts.totals import Totals
 from stream_app.core.customer import Customer
 from stream_app.metrics import Metrics
@@ -24,6 +25,7 @@ from stream_app.stores.keys import COHORTS
 from stream_app.wire.cohorts import Meta, encode
 from stream_app.worker.partition import Partition
 from stream_app.worker.publishing.publisher import Publisher
+from stream_app.worker.worth import show_cohorts
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +33,8 @@ AT_ONCE: Final = 2000
 """Customers counted between two looks at the event loop: about 3 ms."""
 HEARTBEAT_SECONDS: Final = 30.0
 """Totals that stay as they are say so again after so long: whose do not have no worker."""
+SHOWN_SECONDS: Final = 15.0
+"""Between two sayings of what cohorts are worth to Prometheus, which asks no more often."""
 PAUSE_SHARE: Final = 20.0
 """After a round so many times its length is waited, where that is longer: many cohorts and channels
 make the writing dear."""
@@ -68,6 +72,8 @@ class Counting:
         self._clock = clock
         self._calendar = Calendar(settings.time_zone)
         self._counted: dict[int, Counted] = {}
+        self._shown: tuple[set[int], float] = set(), 0.0
+        """Whose cohorts Prometheus was told of, and when."""
 
     async def run(self) -> None:
         """Count until cancelled."""
@@ -89,6 +95,26 @@ class Counting:
         # The worst one: of two partitions the one's surplus must not hide the other's loss.
         worst = max((one.imbalance_minor for one in self._counted.values()), key=abs, default=0)
         self._metrics.set("ltv_cohort_imbalance_minor", worst)
+        self._show_cohorts()
+
+    def _show_cohorts(self) -> None:
+        """Tell Prometheus, now and then and whenever other partitions are held."""
+        whole = {n: one for n, one in self._counted.items() if one.position is not None}
+        held, at = self._shown
+        now = self._clock()
+        if whole.keys() == held and now - at < SHOWN_SECONDS:
+            return
+        self._shown = set(whole), now
+        newest_us = max((one.partition.max_at_us for one in whole.values()), default=0)
+        newest = month_of(self._calendar.day_of(newest_us))
+        show_cohorts(
+            self._metrics,
+            self._settings.currency,
+            [
+                recent(one.totals.columns("first-purchase"), "first-purchase", newest)
+                for one in whole.values()
+            ],
+        )
 
     async def _bring_up(self, counted: Counted) -> None:
         partition, totals = counted.partition, counted.totals

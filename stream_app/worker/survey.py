@@ -20,7 +20,7 @@ from stream_app.core.customer import Customer
 from stream_app.core.models.histories import Histories, histories
 from stream_app.core.models.prequential import Prequential, graded_from, prequential
 from stream_app.core.population import Population, Ranks
-from stream_app.core.portfolio import SILENT_DAYS, Portfolio, portfolio
+from stream_app.core.portfolio import SILENT_DAYS, Portfolio, TierTotals, portfolio
 from stream_app.metrics import Metrics
 from stream_app.stores.keys import GRADES, POPULATION, SEGMENTS
 from stream_app.wire.grades import PartitionGrades
@@ -31,6 +31,7 @@ from stream_app.worker.grading import show
 from stream_app.worker.partition import Partition
 from stream_app.worker.publishing.publisher import Publisher
 from stream_app.worker.publishing.scoring import Scoring
+from stream_app.worker.worth import show_tiers
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +78,7 @@ class Survey:
         self._metrics = metrics
         self._seconds = seconds
         self._grades: dict[int, dict[str, Prequential]] = {}
+        self._tiers: dict[int, Mapping[str, TierTotals]] = {}
         self._seen: dict[int, _Seen] = {}
         self._due: dict[int, float] = {}
 
@@ -95,7 +97,7 @@ class Survey:
         while loop.time() < until:
             await asyncio.sleep(min(TICK_SECONDS, until - loop.time()))
             if not self._grades.keys() <= self._held().keys():
-                self._show_grades()
+                self._show()
 
     def _due_now(self) -> Iterator[Partition]:
         scoring, now = self._publisher.scoring, asyncio.get_running_loop().time()
@@ -124,16 +126,20 @@ class Survey:
             for name, value in look.said().items():
                 self._publisher.summarize(number, name, value)
             self._seen[number], self._due[number] = seen, loop.time() + self._pause()
-            self._grades[number] = look.grades
-            self._show_grades()
+            self._grades[number], self._tiers[number] = look.grades, look.tiers
+            self._show()
         return spent
 
     def _pause(self) -> float:
         return max(self._seconds, BUSY_SECONDS) if self._busy() else self._seconds
 
-    def _show_grades(self) -> None:
-        """Those of all partitions held, together."""
-        self._grades = {n: one for n, one in self._grades.items() if n in self._held()}
+    def _show(self) -> None:
+        """Grades and tiers of all partitions held, together."""
+        held, scoring = self._held(), self._publisher.scoring
+        self._grades = {n: one for n, one in self._grades.items() if n in held}
+        self._tiers = {n: one for n, one in self._tiers.items() if n in held}
+        if scoring is not None:
+            show_tiers(self._metrics, scoring.settings.currency, self._tiers.values())
         summed: dict[str, Prequential] = {}
         for one in self._grades.values():
             for model, grades in one.items():
@@ -178,6 +184,11 @@ class Look:
             self.grades[model.id] += prequential(
                 known, model, today=self._today, currency=currency, from_day=since
             )
+
+    @property
+    def tiers(self) -> Mapping[str, TierTotals]:
+        """What its tiers come to."""
+        return self._portfolio.tiers
 
     def said(self) -> dict[str, bytes]:
         """By name of the summary."""

@@ -61,6 +61,7 @@ def money(draw: st.DrawFn) -> dict[str, str]:
     return {"amount": amount, "currency": "EUR", **rates[kind]}
 
 
+Log = list[dict[str, Any]]
 LOGS = st.lists(events(), max_size=40)
 
 

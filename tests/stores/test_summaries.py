@@ -15,6 +15,7 @@ from stream_app.core.models.histories import histories
 from stream_app.core.models.prequential import Prequential, graded_from, prequential
 from stream_app.core.models.published import CDNOW
 from stream_app.core.population import Ranks
+from stream_app.core.segments import TIERS
 from stream_app.dev.valkey import Valkey
 from stream_app.wire.grades import decode as decode_grades
 from stream_app.wire.population import decode_population
@@ -258,7 +259,7 @@ async def test_a_key_of_another_type_in_the_place_of_a_summary_is_replaced(
     await ended(rig, survey)
 
 
-async def test_a_partition_given_up_is_no_longer_in_the_grades_of_a_worker(
+async def test_a_partition_given_up_is_no_longer_in_the_grades_and_tiers_of_a_worker(
     valkey: Valkey, client: Redis
 ) -> None:
     rig, kept, given = Rig(valkey.url, model=CDNOW), State(1, 10), State(2, 20)
@@ -268,6 +269,17 @@ async def test_a_partition_given_up_is_no_longer_in_the_grades_of_a_worker(
     held = {1: kept.partition, 2: given.partition}
     survey = asyncio.create_task(Survey(lambda: held, rig.publisher, rig.metrics, 0.1).run())
     await until(lambda: rig.metrics.value("ltv_prequential_forecasts", CDNOW.id) == 8)
+    assert _in_tiers(rig) == (2, 200)
     del held[2]
     await until(lambda: rig.metrics.value("ltv_prequential_forecasts", CDNOW.id) == 4)
+    assert _in_tiers(rig) == (1, 100)
     await ended(rig, survey)
+
+
+def _in_tiers(rig: Rig) -> tuple[float, float]:
+    """Customers and revenue of all tiers."""
+    value = rig.metrics.value
+    return (
+        sum(value("ltv_tier_customers", tier) for tier in TIERS),
+        sum(value("ltv_tier_revenue_minor", tier, "USD") for tier in TIERS),
+    )

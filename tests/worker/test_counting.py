@@ -6,7 +6,7 @@ from stream_app.core.cohorts.totals import Totals
 from stream_app.core.customer import Customer
 from stream_app.stores.keys import COHORTS
 from stream_app.wire.cohorts import Meta, decode, encode
-from stream_app.worker.counting import HEARTBEAT_SECONDS, Counting
+from stream_app.worker.counting import HEARTBEAT_SECONDS, SHOWN_SECONDS, Counting
 from stream_app.worker.partition import Partition
 from tests.stores.worker import Clock
 from tests.stores.worker import Rig as PublisherRig
@@ -130,3 +130,24 @@ async def test_money_that_cells_lack_is_shown(rig: Rig) -> None:
     rig.partition.uncounted.take()  # as a fault of ours might
     await counter.said()
     assert counter.imbalance() == -rig.partition.net_minor
+
+
+async def test_prometheus_is_told_of_cohorts_now_and_then_and_of_no_partition_given_up(
+    rig: Rig,
+) -> None:
+    counter, metrics = Counter(rig), rig.metrics
+    rig.put("a", "a", "b")
+    await rig.quiet()
+    await counter.said()
+    assert metrics.value("ltv_cohort_customers", "2023-05") == 2
+    assert metrics.value("ltv_cohort_revenue_minor", "2023-05", "USD") == 3000
+    rig.put("c")
+    await rig.quiet()
+    await counter.said()
+    assert metrics.value("ltv_cohort_customers", "2023-05") == 2
+    counter.clock.now += SHOWN_SECONDS
+    await counter.said()
+    assert metrics.value("ltv_cohort_customers", "2023-05") == 3
+    counter.held.clear()
+    await counter.counting.round()
+    assert "2023-05" not in metrics.text().decode()

@@ -99,6 +99,7 @@ class Opening:
                 gen=opened.gen,
             )
         self._publishing = ours
+        self._metrics.set("ltv_publishing", ours, self._store.keys.build.decode())
         return ours
 
     def _compare(

@@ -30,7 +30,7 @@ from stream_app.worker.partition import Partition, Waiting
 from stream_app.worker.publishing.coalescing import Coalescing
 from stream_app.worker.publishing.flush import Flush, Load
 from stream_app.worker.publishing.follower import Follower, following
-from stream_app.worker.publishing.lateness import WAITING_KEPT, observe, trim
+from stream_app.worker.publishing.lateness import WAITING_KEPT, observe, show_age, trim
 from stream_app.worker.publishing.opening import Opening
 from stream_app.worker.publishing.passes import Passes
 from stream_app.worker.publishing.redis_health import RETRY_SECONDS, RedisHealth
@@ -229,6 +229,7 @@ class Publisher:
         await self._summaries.read(link, list(self._followers.values()), self._now())
         if self._summaries.ranks is not scoring.ranks and self._scoring is scoring:
             self._scoring = replace(scoring, ranks=self._summaries.ranks)
+        show_age(self._followers.values(), scoring, self._metrics)
         if again:
             self._next_look = self._now() + RETRY_SECONDS[0]
         if not self.backlog:
