@@ -28,6 +28,9 @@ _ONE_COUNT = (
     " a new build, made by `ltv backfill`"
 )
 
+_HIDDEN = " Or this user has no right to see it; deploy/acl/kafka.csv lists what each part needs."
+"""Kafka shows a user only what it may describe."""
+
 # One changelog record a customer and slice: its length is recovery time, so small segments are
 # closed and compacted soon; the lag keeps a zombie's record from compacting a rightful one away
 # before an idle owner has looked (LTV_IDLE_CHECK is at most a tenth of it).
@@ -116,9 +119,10 @@ def judge(settings: Settings, topics: Mapping[Role, Topic]) -> Findings:
     """Compare the topics that are there with the plan."""
     problems: list[Finding] = []
     warnings: list[Finding] = []
+    hidden = "" if settings.kafka_security == "PLAINTEXT" else _HIDDEN
     for role, plan in plans(settings).items():
         if role not in topics:
-            words = f"Topic {plan.name!r} is missing; `ltv topics` creates it."
+            words = f"Topic {plan.name!r} is missing; `ltv topics` creates it.{hidden}"
             problems.append(Finding(plan.name, words))
             continue
         topic = topics[role]
