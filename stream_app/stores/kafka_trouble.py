@@ -105,9 +105,12 @@ async def _asked(
     except ssl.SSLCertVerificationError as error:
         return _untrusted(place, error)
     except ssl.SSLError as error:
-        return await _no_tls(settings, place, error)
-    except OSError:
-        return None
+        alerted = "ALERT" in (error.reason or "")
+        return (_our_certificate if alerted else _no_tls)(settings, place, error)
+    except OSError as error:
+        # A plain listener takes a TLS greeting for nonsense, and closes.
+        plain = "ssl_context" in chosen and await _speaks(host, port, None)
+        return _no_tls(settings, place, error) if plain else None
     except _PASSWORD:
         return ConfigurationError(
             f"Kafka at {place} refuses LTV_KAFKA_USER {settings.kafka_user!r} or its password"
@@ -150,10 +153,8 @@ def _untrusted(place: str, error: ssl.SSLCertVerificationError) -> LtvError:
     )
 
 
-async def _no_tls(settings: Settings, place: str, error: ssl.SSLError) -> LtvError:
-    """A handshake failed for another reason than the broker's certificate."""
-    if "ALERT" in (error.reason or ""):
-        return _our_certificate(settings, place, error)
+def _no_tls(settings: Settings, place: str, _error: OSError) -> LtvError:
+    """There was no handshake."""
     return ConfigurationError(
         f"Kafka at {place} does not speak TLS there, but LTV_KAFKA_SECURITY is"
         f" {settings.kafka_security}; set PLAINTEXT or SASL_PLAINTEXT, or use another port."
@@ -174,7 +175,7 @@ async def _hung_up(
     """The broker took the connection and closed it: find out which protocol it wanted."""
     place = f"{host}:{port}"
     if context is None:
-        if await _speaks_tls(host, port):
+        if await _speaks(host, port, _anybody()):
             return ConfigurationError(
                 f"Kafka at {place} speaks TLS, but LTV_KAFKA_SECURITY is"
                 f" {settings.kafka_security}; set SSL or SASL_SSL."
@@ -195,25 +196,30 @@ async def _hung_up(
     return Unreachable(f"{place} hangs up.")
 
 
-async def _speaks_tls(host: str, port: int) -> bool:
-    """Whether the other side answers a TLS greeting, whatever it thinks of us."""
+def _anybody() -> ssl.SSLContext:
+    """TLS with whoever it is: nothing is told to them but that we can."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+async def _speaks(host: str, port: int, context: ssl.SSLContext | None) -> bool:
+    """Whether the other side understands TLS, or without a context a plain question."""
     try:
-        await _exchange(host, port, context)
+        answer = await _exchange(host, port, context)
     except ssl.SSLError as error:
-        return "ALERT" in (error.reason or "")
+        return "ALERT" in (error.reason or "")  # that is TLS, whatever it thinks of us
     except OSError:
         return False
-    return True
+    return context is not None or answer != b""
 
 
-async def _exchange(host: str, port: int, context: ssl.SSLContext) -> None:
-    """One question over TLS; an alert that comes instead of the answer is raised."""
+async def _exchange(host: str, port: int, context: ssl.SSLContext | None) -> bytes:
+    """One question and the beginning of its answer; a TLS alert that comes instead is raised."""
     reader, writer = await asyncio.open_connection(host, port, ssl=context)
     try:
         writer.write(_HELLO)
-        await reader.read(4)
+        return await reader.read(4)
     finally:
         writer.transport.abort()
 

@@ -28,9 +28,6 @@ _ONE_COUNT = (
     " a new build, made by `ltv backfill`"
 )
 
-_HIDDEN = " Or this user has no right to see it; deploy/acl/kafka.csv lists what each part needs."
-"""Kafka shows a user only what it may describe."""
-
 # One changelog record a customer and slice: its length is recovery time, so small segments are
 # closed and compacted soon; the lag keeps a zombie's record from compacting a rightful one away
 # before an idle owner has looked (LTV_IDLE_CHECK is at most a tenth of it).
@@ -119,7 +116,7 @@ def judge(settings: Settings, topics: Mapping[Role, Topic]) -> Findings:
     """Compare the topics that are there with the plan."""
     problems: list[Finding] = []
     warnings: list[Finding] = []
-    hidden = "" if settings.kafka_security == "PLAINTEXT" else _HIDDEN
+    hidden = or_hidden(settings)
     for role, plan in plans(settings).items():
         if role not in topics:
             words = f"Topic {plan.name!r} is missing; `ltv topics` creates it.{hidden}"
@@ -131,6 +128,17 @@ def judge(settings: Settings, topics: Mapping[Role, Topic]) -> Findings:
     if "dead_letters" in topics:
         problems += _too_small_for_letters(topics)
     return Findings(tuple(problems), tuple(warnings))
+
+
+def or_hidden(settings: Settings) -> str:
+    """What else a missing topic may mean: Kafka shows a user only what it may describe.
+
+    >>> or_hidden(Settings())
+    ''
+    """
+    if settings.kafka_security == "PLAINTEXT":
+        return ""
+    return " Or this user has no right to see it: deploy/acl/kafka.csv lists what each part needs."
 
 
 def _problems(settings: Settings, plan: Plan, topic: Topic) -> Iterator[str]:

@@ -155,10 +155,11 @@ class Vault:
         return commands_of(self.rules[user])
 
     def used(self) -> set[str]:
-        """The commands given since `watch`, in scripts too."""
+        """The commands carried out since `watch`, in scripts too; not those of looking here."""
         with self.client() as client:
-            found: dict[str, object] = client.info("commandstats")
-            return {name.removeprefix("cmdstat_") for name in found} - {"auth", "config|resetstat"}
+            found: dict[str, dict[str, int]] = client.info("commandstats")
+        done = {name.removeprefix("cmdstat_") for name, each in found.items() if each["calls"]}
+        return done - {"auth", "hello", "client|setinfo", "config|resetstat"}
 
     def watch(self) -> None:
         """Count commands from here on."""
