@@ -1,4 +1,4 @@
-"""constraints.txt: every package that is installed, at one version; which of them production has."""
+"""constraints.txt: each installed package at one version; and what of it production has."""
 
 from __future__ import annotations
 
