@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint fast faults fuzz format docs bench constraints kafka-lock clean
+.PHONY: check demo test lint fast faults fuzz format docs bench constraints sbom audit kafka-lock clean
 
 check: lint fast ## Format, lint, types, import contracts and the tests that need no server
 
@@ -44,6 +44,13 @@ fuzz: $(INSTALLED) ## The decoder on inputs nobody would send: make fuzz INPUTS=
 
 constraints: $(INSTALLED) ## Pin what is installed now, after an upgrade by hand
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
+
+sbom: $(INSTALLED) ## What the product is made of when it runs, as CycloneDX, in sbom.json
+	@$(BIN)/python -m tests.supply sbom sbom.json
+
+audit: $(INSTALLED) ## Ask PyPI whether somebody warns of a version that is pinned
+	@$(BIN)/python -m pip check
+	@$(BIN)/python -m tests.supply audit $(if $(OFFLINE_OK),--offline-ok)
 
 kafka-lock: $(INSTALLED) ## Resolve Kafka's jars anew, after a change of its version
 	@$(BIN)/python -m stream_app.dev.lock

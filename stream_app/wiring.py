@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream_app.core.calendar import Calendar
 from stream_app.core.models.parameters import ModelParameters
@@ -43,6 +43,9 @@ from stream_app.worker.source import Sources
 from stream_app.worker.status import Reporter
 from stream_app.worker.survey import Survey
 
+if TYPE_CHECKING:
+    from stream_app.worker.tracing import Tracing
+
 FOLDED_A_SECOND = 50_000
 """About what one core folds: turns a backlog in records into one in seconds."""
 
@@ -66,6 +69,7 @@ class Worker:
     http: HttpServer
     metrics: Metrics
     fate: Fate
+    tracing: Tracing | None
 
 
 def run_worker(settings: Settings) -> int:
@@ -83,11 +87,13 @@ def build(settings: Settings) -> Worker:
     changelog = Changelog(settings, changelog_reader)
     letters = Letters(settings.topic_dead_letters)
     sources = Sources(settings, source_reader, nothing_yet(settings))
-    publisher = new_publisher(settings, metrics, app)
+    tracing = new_tracing(settings)
+    publisher = new_publisher(settings, metrics, app, tracing)
     partitions = Partitions(
         settings, changelog, sources, app.committed, letters.send, publisher, metrics, fate
     )
-    connect(app, partitions, Agent(settings, partitions, rules(settings), metrics, fate, app.taken))
+    agent = Agent(settings, partitions, rules(settings), metrics, fate, app.taken, tracing)
+    connect(app, partitions, agent)
 
     def ready() -> tuple[bool, Mapping[str, Any]]:
         recovering = sorted(partitions.recovering)
@@ -120,7 +126,22 @@ def build(settings: Settings) -> Worker:
         HttpServer(settings.http_host, settings.http_port, metrics, ready),
         metrics,
         fate,
+        tracing,
     )
+
+
+def new_tracing(settings: Settings) -> Tracing | None:
+    """What makes traces; None, and nothing imported, where none are wanted."""
+    if not settings.otel:
+        return None
+    try:
+        from stream_app.worker.tracing import Tracing
+    except ImportError as error:
+        raise ConfigurationError(
+            f"LTV_OTEL needs OpenTelemetry, and it is not there ({error}): pip install"
+            " 'ltv-live[otel]', or unset it"
+        ) from error
+    return Tracing()
 
 
 def rules(settings: Settings) -> Rules:
@@ -144,7 +165,9 @@ def rules(settings: Settings) -> Rules:
     )
 
 
-def new_publisher(settings: Settings, metrics: Metrics, app: LtvApp) -> Publisher:
+def new_publisher(
+    settings: Settings, metrics: Metrics, app: LtvApp, tracing: Tracing | None
+) -> Publisher:
     """The publisher, with how it scores and where it writes."""
     return Publisher(
         address(settings.redis_url),
@@ -161,6 +184,7 @@ def new_publisher(settings: Settings, metrics: Metrics, app: LtvApp) -> Publishe
             coalescing=Coalescing(spacing_seconds=settings.publish_interval),
         ),
         behind_seconds=lambda: app.records_behind() / FOLDED_A_SECOND,
+        tracing=tracing,
     )
 
 

@@ -9,19 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from stream_app.cli import ltv
 from stream_app.core import identities
@@ -36,12 +29,12 @@ from stream_app.wire.score_fields import FIELDS
 from stream_app.worker.life import STOP_SECONDS
 from tests.docs.figures import NONE_YET, newest, table
 from tests.docs.page import README, ROOT, Block, blocks, rewritten, table_names
+from tests.docs.story import program_path, story
 from tests.docs.tables import all_tables, error_types, leaves
 
 PAGE = README.read_text(encoding="utf-8")
 PROSE = re.sub(r"<!-- table: .*?<!-- end -->", "", PAGE, flags=re.DOTALL)
 """The page without what was generated."""
-PATIENCE_SECONDS = 60.0
 DATABASE = 7
 """Of the shared Valkey, for the README alone: its blocks have the key prefix of everybody."""
 COMMANDS = {name for name, _ in leaves(ltv)}
@@ -191,7 +184,7 @@ def test_the_blocks_show_what_they_say(brokers: str, redis_url: str, tmp_path: P
     database = f"{redis_url.rpartition('/')[0]}/{DATABASE}"
     environ = {
         **{key: value for key, value in os.environ.items() if not key.startswith("LTV_")},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": program_path(),
         "LTV_BROKERS": brokers,
         "LTV_REDIS_URL": database,
         "LTV_APP_ID": name,
@@ -201,85 +194,6 @@ def test_the_blocks_show_what_they_say(brokers: str, redis_url: str, tmp_path: P
         "LTV_TOPIC_MODELS": f"{name}-models",
         "LTV_TOPIC_DEAD_LETTERS": f"{name}-letters",
     }
-    with _story(environ, tmp_path) as play:
+    with story(environ, tmp_path, README.name) as play:
         for block, after in pairwise([*blocks(PAGE), Block("", "", "", 0)]):
             play(block, after.text if after.mark == "shows" else "")
-
-
-@contextmanager
-def _story(environ: dict[str, str], directory: Path) -> Iterator[Any]:
-    """Gives the function that runs a block; ends what runs beside it, politely."""
-    beside: list[subprocess.Popen[bytes]] = []
-
-    def play(block: Block, expected: str) -> None:
-        if block.how == "beside":
-            with (directory / "beside.log").open("wb") as log:
-                beside.append(_begin(block.text, environ, directory, log))
-        elif block.how in ("stack", "redis"):
-            _run_until_it_shows(block, expected, environ, directory)
-
-    try:
-        yield play
-        for process in beside:
-            os.killpg(process.pid, signal.SIGTERM)
-            assert process.wait(15) in (0, -signal.SIGTERM)
-    finally:
-        for process in beside:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def _begin(
-    text: str, environ: dict[str, str], directory: Path, log: Any
-) -> subprocess.Popen[bytes]:
-    words = ["bash", "-euc", text]
-    return subprocess.Popen(
-        words, cwd=directory, env=environ, stdout=log, stderr=log, start_new_session=True
-    )
-
-
-def _run_until_it_shows(
-    block: Block, expected: str, environ: dict[str, str], directory: Path
-) -> None:
-    """What was sent takes a moment to come out: run until it does, or time is up."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        said, code = _run(block, environ, directory)
-        lines = [" ".join(line.split()) for line in said.splitlines()]
-        wanted = [" ".join(line.split()) for line in expected.splitlines()]
-        missing = [line for line in wanted if not any(line in one for one in lines)]
-        if code == 0 and not missing:
-            return
-        if not expected or time.monotonic() > deadline:
-            log = directory / "beside.log"
-            beside = log.read_text(errors="replace")[-2000:] if log.exists() else ""
-            pytest.fail(f"README line {block.line}: exit {code}, no {missing} in\n{said}\n{beside}")
-        time.sleep(0.2)
-
-
-def _run(block: Block, environ: dict[str, str], directory: Path) -> tuple[str, int]:
-    if block.how == "redis":
-        return _as_redis_cli(block.text, environ["LTV_REDIS_URL"]), 0
-    python = block.language == "python"
-    words = [sys.executable, "-c"] if python else ["bash", "-euc"]
-    done = subprocess.run(
-        [*words, block.text],
-        cwd=directory,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_SECONDS,
-    )
-    return done.stdout + (done.stderr if done.returncode else ""), done.returncode
-
-
-def _as_redis_cli(text: str, url: str) -> str:
-    """What redis-cli would print for a command that answers a list of texts."""
-    (program, *command) = shlex.split(text)
-    assert program == "redis-cli"
-    with redis.Redis.from_url(url, decode_responses=True) as client:
-        answer: Any = client.execute_command(*command)
-    shown = ("(nil)" if value is None else f'"{value}"' for value in answer)
-    return "\n".join(f"{number}) {value}" for number, value in enumerate(shown, 1))

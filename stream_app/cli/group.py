@@ -49,6 +49,7 @@ def outcome(command: click.Command, arguments: Sequence[str] | None = None) -> i
         answer: Any = command.main(args=arguments, prog_name="ltv", standalone_mode=False)
         return answer if isinstance(answer, int) else 0
     except LtvError as error:
+        error = _denied(error) or error
         _say(str(error))
         return error.exit_code
     except click.Abort as abort:  # what click makes of Ctrl-C; a command may have said more
@@ -60,6 +61,21 @@ def outcome(command: click.Command, arguments: Sequence[str] | None = None) -> i
     except BrokenPipeError:
         _leave_stdout_alone()
         return 1
+    except Exception as error:
+        refusal = _denied(error)
+        if refusal is None:
+            raise
+        _say(str(refusal))
+        return refusal.exit_code
+
+
+def _denied(error: BaseException) -> LtvError | None:
+    """The same error as what it is where Kafka wants a right that the user does not have."""
+    if "aiokafka" not in sys.modules:  # importing it costs what a command without Kafka has not
+        return None
+    from stream_app.stores.kafka_trouble import denied
+
+    return denied(error)
 
 
 def _say(sentence: str) -> None:

@@ -79,7 +79,8 @@ class Kafka:
 
     ``bootstrap`` is always a plaintext listener.  More can be asked for by name and security
     protocol (``{"SECURE": "SASL_SSL"}``), with what they need in ``properties``; `address` tells
-    where they are.  Port 0 takes a free one, for good.
+    where they are.  ``users`` (name: password) are known to SCRAM from the first start on.  Port 0
+    takes a free one, for good.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Kafka:
         *,
         listeners: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
         cache: Path | None = None,
         progress: Progress = silent,
     ) -> None:
@@ -98,6 +100,7 @@ class Kafka:
         self._ports = {name: free_port() for name in self._protocols}
         self._ports["PLAINTEXT"] = port or self._ports["PLAINTEXT"]
         self._properties = dict(properties or {})
+        self._users = dict(users or {})
         self._cache = cache or cache_directory()
         self._progress = progress
         self._child: Child | None = None
@@ -212,6 +215,9 @@ class Kafka:
     def _format(self, java: list[str | Path], properties: Path) -> None:
         """Make the storage of a new cluster, with Kafka's own tool."""
         tool = ["kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(properties)]
+        for name, password in self._users.items():
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                tool += ["--add-scram", f"{mechanism}=[name={name},password={password}]"]
         with self.log.open("ab") as log:
             done = subprocess.run(
                 [*java, *tool], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False

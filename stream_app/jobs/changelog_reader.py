@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 from stream_app.errors import ConfigurationError
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
+from stream_app.stores.topic_plan import or_hidden
 from stream_app.stores.topics import admin_client
 from stream_app.wire.changelog import (
     CLAIM_KEY,
@@ -95,7 +96,8 @@ async def partition_counts(settings: Settings, *topics: str) -> dict[str, int]:
             raise ConfigurationError(
                 f"there is no topic {topic!r} at {settings.brokers}: either LTV_BROKERS or the"
                 " topic's name in the settings is wrong, or nothing has run here yet"
-                " (`ltv topics` makes the topics, `ltv worker` its changelog)"
+                " (`ltv topics` makes the topics, `ltv worker` its changelog)."
+                f"{or_hidden(settings)}"
             )
     return {topic: there[topic] for topic in topics}
 

@@ -22,6 +22,7 @@ from stream_app.jobs.fit import fit_and_publish
 from stream_app.jobs.fit_report import print_warning, text_lines, verdict
 from stream_app.jobs.interrupts import interruptible
 from stream_app.settings import Settings
+from stream_app.stores.kafka_trouble import denied
 
 FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
@@ -110,9 +111,11 @@ def _failure(once: Callable[[], None]) -> str | None:
         once()
     except (ConfigurationError, UsageError):
         raise
-    except LtvError as error:
-        return str(error).rstrip(".")
-    except (KafkaError, OSError) as error:
+    except (LtvError, KafkaError, OSError) as error:
+        if (refusal := denied(error)) is not None:
+            raise refusal from error
+        if isinstance(error, LtvError):
+            return str(error).rstrip(".")
         return f"Kafka failed in the middle of the work: {error!r}"
     return None
 

@@ -210,6 +210,10 @@ class Settings:
     log_level: kinds.LogLevel = _watch(
         "LTV_LOG_LEVEL", kinds.choice(kinds.LogLevel),
         "info", "the least serious lines that are written")
+    otel: bool = _watch(
+        "LTV_OTEL", kinds.switch(), False,
+        "trace slices and publishes with OpenTelemetry, whose own OTEL_* variables say where to"
+        " (needs the extra `otel`)")
     failpoint: str = _watch(
         "LTV_FAILPOINT", kinds.words("name[:hit[:kill|stop|block]], or nothing"),
         "", "where to fail on purpose; for tests")

@@ -10,8 +10,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
-from stream_app.errors import ConfigurationError, Unreachable
+from stream_app.errors import ConfigurationError
 from stream_app.settings import Settings
+from stream_app.stores.kafka_trouble import why_unreachable
 
 FETCH_BYTES = 4 << 20
 """Bytes asked of one partition in one fetch: some 20,000 typical records."""
@@ -62,7 +63,7 @@ def new_reader(settings: Settings) -> AIOKafkaConsumer:
 
 @asynccontextmanager
 async def reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started reader, stopped at the end; `Unreachable` when no broker answers."""
+    """A started reader, stopped at the end; see `started`."""
     consumer = new_reader(settings)
     await started(consumer, settings)
     try:
@@ -72,11 +73,9 @@ async def reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 async def started(client: AIOKafkaConsumer | AIOKafkaProducer, settings: Settings) -> None:
-    """Start ``client``; no broker there is one sentence."""
+    """Start ``client``; no broker that would have us is one sentence that says what to change."""
     try:
         await client.start()
     except KafkaConnectionError as error:
         await client.stop()
-        raise Unreachable(
-            f"no Kafka broker answers at {settings.brokers} (LTV_BROKERS): {error}"
-        ) from error
+        raise await why_unreachable(settings, client_options(settings)) from error

@@ -1,7 +1,8 @@
 """Reading what was published: for commands that look, and for verification.
 
 For programs that may wait (the storefront's own client is `stream_app.reader`). Errors of Redis
-come out as `Unreachable`, with one sentence.
+come out as `Unreachable` or, where a person has to change something, `ConfigurationError`, with
+one sentence.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from stream_app.errors import Unreachable
 from stream_app.stores.address import address
 from stream_app.stores.keys import Keys
 from stream_app.stores.published import Published, decode
 from stream_app.stores.redis import TIMEOUT_SECONDS, TROUBLE
-from stream_app.stores.trouble import sentence
+from stream_app.stores.trouble import failure
 
 Hash = dict[bytes, bytes]
 """A customer's fields as Redis holds them; `wire.scores.parse_hash` makes values of them."""
@@ -79,7 +79,7 @@ def score_reader(
         with _client(where, timeout_seconds) as client:
             yield ScoreReader(client, Keys(prefix, build))
     except TROUBLE as error:
-        raise Unreachable(sentence(error, shown_url)) from error
+        raise failure(error, shown_url) from error
 
 
 def _client(arguments: dict[str, Any], timeout_seconds: float) -> Redis:

@@ -127,9 +127,10 @@ def judge(settings: Settings, topics: Mapping[Role, Topic]) -> Findings:
     """Compare the topics that are there with the plan."""
     problems: list[Finding] = []
     warnings: list[Finding] = []
+    hidden = or_hidden(settings)
     for role, plan in plans(settings).items():
         if role not in topics:
-            words = f"Topic {plan.name!r} is missing; `ltv topics` creates it."
+            words = f"Topic {plan.name!r} is missing; `ltv topics` creates it.{hidden}"
             problems.append(Finding(plan.name, words))
             continue
         topic = topics[role]
@@ -138,6 +139,17 @@ def judge(settings: Settings, topics: Mapping[Role, Topic]) -> Findings:
     if "dead_letters" in topics:
         problems += _too_small_for_letters(topics)
     return Findings(tuple(problems), tuple(warnings))
+
+
+def or_hidden(settings: Settings) -> str:
+    """What else a missing topic may mean: Kafka shows a user only what it may describe.
+
+    >>> or_hidden(Settings())
+    ''
+    """
+    if settings.kafka_security == "PLAINTEXT":
+        return ""
+    return " Or this user has no right to see it: deploy/acl/kafka.csv lists what each part needs."
 
 
 def _problems(settings: Settings, plan: Plan, topic: Topic) -> Iterator[str]:

@@ -15,9 +15,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
 
-from stream_app.errors import ConfigurationError, Fault, Unreachable
+from stream_app.errors import ConfigurationError, Fault
 from stream_app.settings import Settings
 from stream_app.stores.kafka import client_options
+from stream_app.stores.kafka_trouble import RIGHTS, why_unreachable
 from stream_app.stores.topic_plan import (
     Finding,
     Findings,
@@ -95,9 +96,7 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
         await admin.start()
     except KafkaConnectionError as error:
         await admin.close()
-        raise Unreachable(
-            f"No Kafka broker answers at {settings.brokers} (LTV_BROKERS)."
-        ) from error
+        raise await why_unreachable(settings, client_options(settings)) from error
     try:
         yield admin
     finally:
@@ -182,5 +181,6 @@ def _refusal(what: str, code: int, message: str | None) -> Exception:
     error: type[KafkaError] = for_code(code)
     why = message or error.__doc__ or error.__name__
     if code in NO_AUTHORIZATION:
-        why += "; create it yourself or give LTV_KAFKA_USER the right to"
+        own = "create it yourself or " if what.startswith("create") else ""
+        why = f"{why.strip().rstrip('.')}; {own}give this user the right to ({RIGHTS})"
     return ConfigurationError(f"The broker refused to {what}: {why.strip().rstrip('.')}.")

@@ -1,11 +1,13 @@
 """What Redis's error replies mean, in a sentence a person can act on.
 
 All of them are trouble of the world: retried, since a Redis can be given memory, rights or its
-master role back while the worker runs. Nothing here ends the process.
+master role back while the worker runs. Nothing here ends a worker; a command that was given another
+password than Redis has is told so by `failure`.
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Final
 
@@ -18,12 +20,20 @@ from redis.exceptions import (
     ReadOnlyError,
 )
 
+from stream_app.errors import ConfigurationError, LtvError, Unreachable
+
+_NO_RIGHT: Final = (
+    "this Redis user may not do what is needed: give it the keys and commands of"
+    " deploy/acl/redis.acl"
+)
+_EXPIRED: Final = (9, 10)
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and _CERT_HAS_EXPIRED."""
 _BY_TYPE: Final[tuple[tuple[type[Exception], str], ...]] = (
     (OutOfMemoryError, "Redis is out of memory (maxmemory): raise it or free some"),
     (ReadOnlyError, "Redis is a read-only replica: point LTV_REDIS_URL at the master"),
     (BusyLoadingError, "Redis is still loading its data"),
     (NoScriptError, "Redis has forgotten our scripts; they are loaded again"),
-    (NoPermissionError, "this Redis user may not do what is needed: give it our keys"),
+    (NoPermissionError, _NO_RIGHT),
     (AuthenticationError, "Redis refuses the user or password of LTV_REDIS_URL"),
 )
 _BY_PREFIX: Final = (
@@ -36,7 +46,7 @@ _BY_PREFIX: Final = (
     ("NOAUTH", "Redis wants a password: put it into LTV_REDIS_URL"),
     ("BUSY", "Redis is busy with somebody's script"),
     ("WRONGTYPE", "a key of ours in Redis is no hash: somebody else has written it"),
-    ("NOPERM", "this Redis user may not do what is needed: give it our keys"),
+    ("NOPERM", _NO_RIGHT),
 )
 
 
@@ -52,7 +62,28 @@ def sentence(error: BaseException, shown_url: str) -> str:
     return f"{_meaning(error)} ({shown_url})"
 
 
+def failure(error: BaseException, shown_url: str) -> LtvError:
+    """The same as an error of a command: a wrong user, password, right or authority is 78."""
+    certificate = _certificate(error)
+    wrong = isinstance(error, (AuthenticationError, NoPermissionError)) or (
+        certificate is not None and certificate.verify_code not in _EXPIRED
+    )
+    return (ConfigurationError if wrong else Unreachable)(sentence(error, shown_url))
+
+
+def _certificate(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Why the server's certificate was not accepted, where that is the cause."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def _meaning(error: BaseException) -> str:
+    certificate = _certificate(error)
+    if certificate is not None:
+        expired = certificate.verify_code in _EXPIRED
+        do = "renew it" if expired else "LTV_REDIS_URL names its authority by ?ssl_ca_certs=FILE"
+        return f"Redis's certificate is not accepted ({certificate.verify_message}): {do}"
     for kind, meaning in _BY_TYPE:
         if isinstance(error, kind):
             return meaning

@@ -22,6 +22,8 @@ from stream_app.worker.transport import Slice
 if TYPE_CHECKING:
     from faust.types import EventT, StreamT
 
+    from stream_app.worker.tracing import Tracing
+
 log = structlog.get_logger(__name__)
 
 MISPLACED_WINDOW = 10_000
@@ -39,8 +41,11 @@ class Agent:
         metrics: Metrics,
         fate: Fate,
         taken: Callable[[int], None],
+        tracing: Tracing | None = None,
     ) -> None:
-        """``taken`` is told the bytes of each slice that no longer waits."""
+        """``taken`` is told the bytes of each slice that no longer waits; ``tracing``, where traces
+        are wanted, of each that is folded."""
+        self._tracing = tracing
         self._taken = taken
         self._partitions = partitions
         self._rules = rules
@@ -73,7 +78,10 @@ class Agent:
             await appender.ready()
             began = time.perf_counter()
             folded = fold(appender.partition, topic, records, self._rules)
-            self._count(folded, time.perf_counter() - began, appender)
+            seconds = time.perf_counter() - began
+            self._count(folded, seconds, appender)
+            if self._tracing is not None:
+                folded.span = self._tracing.folded(number, records[0].offset, seconds, folded)
             records = records[folded.records :]
             appender.put(folded, event.ack if not records else _not_yet)  # type: ignore[arg-type]
 

@@ -81,7 +81,7 @@ class LtvApp(faust.App):
                 f"the broker refuses this worker in group {self.settings.group}: {refusal!r}; look "
                 "at LTV_SESSION_SECONDS, at who else uses LTV_APP_ID, and at the rights of "
                 "LTV_KAFKA_USER"
-            )
+            ) from refusal
 
     def records_behind(self) -> int:
         """Records fetched or known to lie in the log that are not folded yet."""

@@ -243,8 +243,11 @@ class Appender:
                     partition.next_offset,
                     folded.oldest_timestamp_ms,
                     folded.records,
+                    folded.span,
                 )
             )
+            if folded.span is not None:
+                folded.span.acknowledged(offset)
             partition.uncounted.note(folded.before, folded.changed)
         self._metrics.add("ltv_changelog_batches_total", 1)
         self._metrics.add("ltv_changelog_bytes_total", append.size)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -19,6 +19,9 @@ from stream_app.wire.changelog import SourcePosition, anchor_of
 from stream_app.wire.events import Decoder
 from stream_app.wire.refusal import Reason, Refusal
 from stream_app.worker.partition import Partition
+
+if TYPE_CHECKING:
+    from stream_app.worker.tracing import SliceSpan
 
 ENTRY_BYTES: Final = 32
 """What a customer's record in the changelog takes beside key and facts: version and epoch of the
@@ -61,6 +64,8 @@ class Folded:
     max_at_us: int
     before: dict[bytes, Customer | None]
     """The same customers as they were before the slice; None: they were new."""
+    span: SliceSpan | None = None
+    """Its trace, where traces are wanted."""
 
 
 def fold(partition: Partition, topic: str, records: Sequence[Any], rules: Rules) -> Folded:

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from stream_app import failpoints
 from stream_app.errors import ConfigurationError, Deposed, Fault, LtvError
 from stream_app.settings import Settings
+from stream_app.stores.kafka_trouble import denied
 from stream_app.stores.topic_plan import Role
 from stream_app.stores.topics import ensure_topics
 
@@ -114,6 +115,8 @@ async def _stop(worker: Worker) -> None:
     worker.partitions.stop()
     for reader in worker.readers:
         await reader.stop()
+    if worker.tracing is not None:
+        await asyncio.to_thread(worker.tracing.close)
     await worker.http.stop()
 
 
@@ -154,6 +157,7 @@ async def _check_idle(worker: Worker) -> None:
 
 def report(reason: BaseException) -> int:
     """One sentence for whoever is on call, and the exit code that tells the supervisor."""
+    reason = denied(reason) or reason  # restarting would not give us the right
     if isinstance(reason, LtvError):
         log.error(str(reason), exit_code=reason.exit_code)
         return reason.exit_code

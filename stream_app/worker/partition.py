@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stream_app.core.customer import Customer
 from stream_app.wire.changelog import Watermark
+
+if TYPE_CHECKING:
+    from stream_app.worker.tracing import SliceSpan
 
 
 @dataclass(slots=True)
@@ -25,6 +29,8 @@ class Waiting:
     """Kafka timestamp of the slice's first record."""
     events: int
     """Records in the slice."""
+    span: SliceSpan | None = None
+    """Its trace, which the publish that writes it links to."""
 
 
 @dataclass(slots=True)

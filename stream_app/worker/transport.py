@@ -62,6 +62,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def refusal(self) -> BaseException | None:
         """Why the coordinator takes us no more, as when a session timeout is out of its range."""
         coordinator = getattr(self._consumer, "_coordinator", None)
+        pending: BaseException | None = getattr(coordinator, "_pending_exception", None)
+        if pending is not None:  # it waits for somebody to fetch, and nobody does before a join
+            return pending
         task = getattr(coordinator, "_coordination_task", None)
         if task is None or not task.done() or task.cancelled():
             return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -69,8 +70,10 @@ Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Non
 class _Proxy:
     """Listens, and opens one connection to the server for each of its clients."""
 
-    def __init__(self, port: int, upstream: str) -> None:
+    def __init__(self, port: int, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+        """``tls``: what to speak to clients; the server always hears plain bytes."""
         self.port = port
+        self._tls = tls
         self._host, upstream_port = upstream.rsplit(":", 1)
         self._upstream_port = int(upstream_port)
         self._server: asyncio.Server | None = None
@@ -81,7 +84,9 @@ class _Proxy:
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, ssl=self._tls
+        )
 
     async def stop(self) -> None:
         """Listen no more, and break what is open."""
@@ -201,8 +206,10 @@ class KafkaProxy(_Proxy):
 class BytesProxy(_Proxy):
     """Between a Redis client and Redis: every answer may come late, or break the connection."""
 
-    def __init__(self, port: int, upstream: str, seed: int = 0) -> None:
-        super().__init__(port, upstream)
+    def __init__(
+        self, port: int, upstream: str, seed: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(port, upstream, tls)
         self.delay_seconds = 0.0
         self.reset_share = 0.0
         """Of the answers: so many reset the connection instead of arriving."""

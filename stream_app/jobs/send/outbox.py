@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from stream_app.errors import ConfigurationError, Incomplete
 from stream_app.settings import Settings
 from stream_app.stores.kafka import client_options, started
+from stream_app.stores.topic_plan import or_hidden
 from stream_app.wire.partitioner import PARTITIONERS, murmur2
 
 BATCH_BYTES = 256 << 10
@@ -75,7 +76,7 @@ class Outbox:
             if not found:
                 raise ConfigurationError(
                     f"Topic {topic!r} is missing at {self._settings.brokers};"
-                    " `ltv topics` creates it."
+                    f" `ltv topics` creates it.{or_hidden(self._settings)}"
                 )
             self._counts[topic] = len(found)
         return self._counts

@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
-from stream_app.errors import Unreachable, VerificationFailed
+from stream_app.errors import LtvError, VerificationFailed
 from stream_app.jobs.changelog_reader import ChangelogView, Version
 from stream_app.jobs.recount.instant import day_reader
 from stream_app.jobs.verification.assigned import Assigned
@@ -21,7 +21,7 @@ from stream_app.settings.declaration import url_without_password
 from stream_app.stores.address import address
 from stream_app.stores.keys import Keys
 from stream_app.stores.redis import Link
-from stream_app.stores.trouble import sentence
+from stream_app.stores.trouble import failure
 
 _SCAN_COUNT = b"2000"
 
@@ -144,9 +144,9 @@ def chosen(sample: int | None, customers: int) -> Callable[[bytes], bool]:
     return lambda customer: int.from_bytes(sha256(customer).digest()[8:16], "big") < bound
 
 
-def unreachable(settings: Settings, error: BaseException) -> Unreachable:
+def unreachable(settings: Settings, error: BaseException) -> LtvError:
     """Trouble with Redis as one sentence that holds no password."""
-    return Unreachable(sentence(error, url_without_password(settings.redis_url)))
+    return failure(error, url_without_password(settings.redis_url))
 
 
 def _literally(text: bytes) -> bytes:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -36,6 +36,9 @@ from stream_app.worker.publishing.passes import Passes
 from stream_app.worker.publishing.redis_health import RETRY_SECONDS, RedisHealth
 from stream_app.worker.publishing.scoring import Scoring
 from stream_app.worker.publishing.summaries import Summaries
+
+if TYPE_CHECKING:
+    from stream_app.worker.tracing import PublishSpan, Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +86,7 @@ class Publisher:
         options: Options,
         *,
         behind_seconds: Callable[[], float] | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`shown_url` names Redis in messages, without its password. `scoring` binds settings to
         the parameters of `set_parameters`. `behind_seconds` says how long folding the
@@ -93,6 +97,7 @@ class Publisher:
         self._metrics = metrics
         self._options = options
         self._behind = behind_seconds or (lambda: 0.0)
+        self._tracing = tracing
         self._followers: dict[int, Follower] = {}
         self._changed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -256,17 +261,29 @@ class Publisher:
         """Write what was taken; what is not in Redis afterwards is dirty again."""
         loads = [each.load for each in taken]
         customers = sum(len(load.customers) for load in loads)
+        span = self._span(customers, taken) if self._tracing is not None else None
         try:
             if customers:
                 await Flush(link, self._store, scoring, batch=self._options.batch).write(loads)
-        except BaseException:
+        except BaseException as error:
             for each in taken:
                 each.load.follower.put_back(each.load.customers, each.waiting, WAITING_KEPT)
+            if span is not None:
+                span.failed(error)
             raise
+        if span is not None:
+            span.done()
         for each in taken:
             self._account(each)
         if customers:
             self._health.good(backlog=self.backlog)
+
+    def _span(self, customers: int, taken: list[_Taken]) -> PublishSpan | None:
+        """The trace of a publish of live changes; None where there are none."""
+        if self._tracing is None or not customers:
+            return None
+        slices = (one.span for each in taken for one in each.waiting if one.span is not None)
+        return self._tracing.publish(customers, slices)
 
     def _account(self, taken: _Taken) -> None:
         """Note what became of a live load: its position, its refusals, its lateness."""

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Give Kafka's users the rights of kafka.csv, row by row, with Kafka's own tool:
+#   KAFKA_ACLS="bin/kafka-acls.sh --bootstrap-server kafka-1:9093 --command-config admin.properties" \
+#     deploy/acl/kafka-acls.sh
+# KAFKA_ACLS=echo shows what would be done; ACTION=--remove takes the rights away again.
+# Other names of topics and groups (LTV_TOPIC_*, LTV_APP_ID): change them in a copy and name it first.
+set -eu
+table="${1:-$(dirname "$0")/kafka.csv}"
+: "${KAFKA_ACLS:=kafka-acls.sh --bootstrap-server ${LTV_BROKERS:-127.0.0.1:9092}}"
+tail -n +2 "$table" | while IFS=, read -r user resource name pattern operation _; do
+  # KAFKA_ACLS is a command with its words, so it stands without quotes.
+  $KAFKA_ACLS "${ACTION:---add}" --force --allow-principal "User:$user" \
+    --operation "$operation" "--$resource" "$name" --resource-pattern-type "$pattern" < /dev/null
+done
