@@ -43,17 +43,19 @@ def keep(figures: list[Figure]) -> None:
         for one in figures:
             rows.writerow(
                 (
-                    *(_date(), _commit(), _machine()),
+                    *(date(), commit(), _machine()),
                     *(one.name, f"{one.value:.4g}", one.unit, one.target, one.note),
                 )
             )
 
 
-def _date() -> str:
+def date() -> str:
+    """Now, to the minute."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-def _commit() -> str:
+def commit() -> str:
+    """What is checked out; -dirty where something was changed since."""
     asked = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         capture_output=True,

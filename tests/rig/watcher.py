@@ -45,6 +45,10 @@ class Watcher:
         self._stopping.set()
         self._thread.join(timeout=20.0)
 
+    def forget(self) -> None:
+        """Begin anew: somebody is putting an older Redis in place, and that may show less."""
+        self._seen = {}
+
     @property
     def seen(self) -> int:
         """How many of the hashes it has met."""
@@ -59,6 +63,7 @@ class Watcher:
                     continue  # Redis is away: then nobody can read anything wrong
 
     def _look(self, client: redis.Redis) -> None:
+        seen = self._seen  # what is answered from here on belongs to what was seen before
         with client.pipeline(transaction=False) as pipe:
             for key in self._keys:
                 pipe.hmget(key, "gen", "pos")
@@ -67,8 +72,8 @@ class Watcher:
             if gen is None or pos is None:
                 continue
             shown = int(gen), int(pos)
-            before = self._seen.get(key, shown)
+            before = seen.get(key, shown)
             if shown < before:
                 self.regressions.append(f"{key} went from {before} back to {shown}")
-            self._seen[key] = max(before, shown)
+            seen[key] = max(before, shown)
         self.looks += 1
