@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from stream_app.dev.ports import HOST, free_port
 from stream_app.dev.valkey import Valkey
@@ -86,7 +86,8 @@ async def open_ground(
         kafka = await held.enter_async_context(kafka_proxy(broker.proxy_port, broker.behind_proxy))
         redis = await held.enter_async_context(bytes_proxy(free_port(), f"{HOST}:{valkey.port}"))
         stages = Stages(broker, valkey, directory, seed)
-        stage = await held.enter_async_context(stages.open(shape, **settings))
+        chosen: dict[str, Any] = dict(settings)
+        stage = await held.enter_async_context(stages.open(shape, **chosen))
         stage.variables["BROKERS"] = broker.proxied
         stage.variables["REDIS_URL"] = f"redis://{HOST}:{redis.port}/0"
         held.callback(_bring_back, stage)
