@@ -167,7 +167,8 @@ def _shape(rng: random.Random, seed: int, records: int, shop_repeats: bool) -> S
 
 def _top_share(customers: int, zipf: float) -> float:
     """The share of records that the most popular customer has."""
-    return 1.0 / sum(float(rank + 1) ** -zipf for rank in range(customers))
+    whole: float = sum((rank + 1) ** -zipf for rank in range(customers))
+    return 1.0 / whole
 
 
 def _poison(rng: random.Random) -> dict[str, float]:
