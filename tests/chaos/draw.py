@@ -117,7 +117,7 @@ def _settings(rng: random.Random) -> dict[str, str]:
         "SLICE_BYTES": ("1048576", "4128768"),
         "IN_FLIGHT": ("1", "2", "3", "8"),
         "FETCH_WAIT_MS": ("1", "20", "300"),
-        "SESSION_SECONDS": ("2", "3", "5", "8"),
+        "SESSION_SECONDS": ("4", "6", "8"),
         "REBALANCE_SECONDS": ("4", "8", "15"),
         "REQUEST_SECONDS": ("4", "10", "30"),
         "COMMIT_INTERVAL": ("0.05", "0.5", "3"),
@@ -136,7 +136,7 @@ def _settings(rng: random.Random) -> dict[str, str]:
 
 def _rate(rng: random.Random, slice_records: int) -> float:
     """Records a second; a slice is a round trip, so small ones bear little."""
-    most = 60 if slice_records == 1 else 150 if slice_records < 10 else 1_200
+    most = 60 if slice_records == 1 else 150 if slice_records < 10 else 800
     return float(round(rng.uniform(0.2, 1.0) * most))
 
 

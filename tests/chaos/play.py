@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.draw import Round
 from tests.rig.crew import failpoints_struck, faults
 from tests.rig.ground import Ground, faults_of, open_ground
+from tests.rig.hashes import behind
+from tests.rig.patience import until_nothing_is_left
 from tests.rig.verdict import Verdict
-from tests.rig.waiting import eventually
 
-DRAIN_SECONDS = 120.0
-"""How long after the healing everything may take to be in the state, and as long again in Redis."""
+STUCK_SECONDS = 120.0
+"""After the healing what is missing in the state, and then in Redis, must shrink at least as often
+as this; a bound for the whole would judge the machine."""
 
 
 @dataclass
@@ -95,8 +98,7 @@ async def _judged(ground: Ground, played: Played) -> None:
         if crew.done():
             crew.result()
 
-    await stage.judge.drained(DRAIN_SECONDS, meanwhile)
-    await stage.judge.published(stage.store, DRAIN_SECONDS, meanwhile)
+    await _drained(ground, meanwhile)
     played.verdict = await stage.judge.judge(stage.store)
     assert played.verdict.clean, str(played.verdict)
     assert not stage.watcher.regressions, stage.watcher.regressions[:5]
@@ -108,24 +110,47 @@ async def _judged(ground: Ground, played: Played) -> None:
     meanwhile()
 
 
+async def _drained(ground: Ground, meanwhile: Callable[[], None]) -> None:
+    """Return once the state holds every record, and Redis shows every customer of it."""
+    stage, judge = ground.stage, ground.stage.judge
+    late: list[str] = []
+
+    async def unread() -> int:
+        meanwhile()
+        await judge.look()
+        return len(stage.ledger.records) - judge.folded
+
+    async def unpublished() -> int:
+        meanwhile()
+        await judge.look()
+        late[:] = behind(stage.store, stage.settings, judge.positions())
+        return len(late)
+
+    await until_nothing_is_left(
+        unread, lambda: f"{judge.folded} of {len(stage.ledger.records)} folded", STUCK_SECONDS
+    )
+    await judge.drained(0.0, meanwhile)
+    await until_nothing_is_left(
+        unpublished, lambda: f"{len(late)} not published: {late[:5]}", STUCK_SECONDS
+    )
+
+
 async def _by_model(ground: Ground, model: str) -> None:
     """Everybody's scores are by the model that was published last."""
     stage = ground.stage
     keys = [stage.judge.key_of(customer) for customer in stage.ledger.customers()]
     others: dict[str, int] = {}
 
-    def all_are() -> bool:
+    async def other() -> int:
         with stage.store.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.hget(key, "model")
             answers: list[bytes | None] = pipe.execute()
         others.clear()
         others.update(Counter(repr(one) for one in answers if one != model.encode()))
-        return not others
+        return sum(others.values())
 
-    await eventually(
-        all_are, lambda: f"everybody by {model}, not {others}", DRAIN_SECONDS, every_seconds=0.5
-    )
+    await until_nothing_is_left(other, lambda: f"not by {model}: {others}", STUCK_SECONDS)
 
 
 def _note(ground: Ground, played: Played) -> None:

@@ -32,7 +32,7 @@ async def goes_on(ground: Ground, seconds: float) -> None:
 
 
 @act
-async def settles(ground: Ground, seconds: float = 90.0) -> None:
+async def settles(ground: Ground, seconds: float = 240.0) -> None:
     """Wait until everybody who should be running is ready."""
 
     async def ready() -> bool:
