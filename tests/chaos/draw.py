@@ -153,7 +153,7 @@ def _shape(rng: random.Random, seed: int, records: int, shop_repeats: bool) -> S
     return Shape(
         seed=seed,
         customers=customers,
-        records=1_000_000,
+        records=records,
         zipf=zipf,
         hot=hot,
         duplicates=duplicates,
