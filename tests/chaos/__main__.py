@@ -26,7 +26,7 @@ async def run(results: Results, numbers: Iterator[int], logs: Path, seed: int) -
     """Round after round; what a clean one leaves behind is removed."""
     for number in numbers:
         round = draw_round(seed, number)
-        directory = logs / f"seed-{seed}-round-{number}"
+        directory = _new(logs / f"seed-{seed}-round-{number}")
         try:
             played = await play(round, directory)
         except BaseException:
@@ -38,6 +38,13 @@ async def run(results: Results, numbers: Iterator[int], logs: Path, seed: int) -
             say(f"{round}\n{played.failure}\nlogs: {directory}\nagain: {round.command}")
         else:
             shutil.rmtree(directory)
+
+
+def _new(directory: Path) -> Path:
+    """A directory that is not there: what an earlier failure left behind is evidence."""
+    while directory.exists():
+        directory = directory.with_name(f"{directory.name}-again")
+    return directory
 
 
 def say(words: str) -> None:
