@@ -119,7 +119,7 @@ def _settings(rng: random.Random) -> dict[str, str]:
         "FETCH_WAIT_MS": ("1", "20", "300"),
         "SESSION_SECONDS": ("4", "6", "8"),
         "REBALANCE_SECONDS": ("4", "8", "15"),
-        "REQUEST_SECONDS": ("4", "10", "30"),
+        "REQUEST_SECONDS": ("8", "10", "30"),
         "COMMIT_INTERVAL": ("0.05", "0.5", "3"),
         "IDLE_CHECK": ("0.2", "0.5", "2", "5"),
         "PUBLISH_INTERVAL": ("0", "0.005", "0.3"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from stream_app.settings import load
 from tests.chaos.draw import draw_round
 from tests.chaos.faults import KINDS
 
@@ -40,6 +41,11 @@ def test_every_kind_of_fault_is_drawn_and_rounds_stay_short() -> None:
     assert len(drawn) >= len(KINDS) - 1, "two draws make one kind: failpoint"
     assert all(2 <= len(one.faults) <= 60 for one in ROUNDS)
     assert {one.settings["PARTITIONS"] for one in ROUNDS} == {"1", "3", "8"}
+
+
+def test_every_round_has_settings_that_a_worker_takes() -> None:
+    for one in ROUNDS:
+        load({f"LTV_{name}": value for name, value in one.settings.items()})
 
 
 def test_a_customer_stays_below_the_bound_of_identities_where_records_may_come_twice() -> None:
