@@ -6,6 +6,7 @@ import asyncio
 import re
 import signal
 from collections import Counter
+from typing import Any
 
 from tests.rig.stage import Stage
 from tests.rig.waiting import eventually
@@ -16,6 +17,10 @@ RESTARTED = frozenset({1, -signal.SIGKILL})
 """Exit codes after which a supervisor starts a worker again; any other says: look at me."""
 STOP_SECONDS = 30.0
 """How long a worker that is asked to stop may take at the very worst, its servers away."""
+_FRAMES = re.compile(r'stream_app/(\S+\.py)", (line \d+)')
+_NAMES = re.compile(
+    r"(?<=127\.0\.0\.1:)\d+|(?<='127\.0\.0\.1', )\d+|\bt[0-9a-f]{8}\b|(?<=offset )\d+"
+)
 _STRIKES = re.compile(r"^failpoint (\w+) strikes$", re.MULTILINE)
 
 
@@ -85,15 +90,23 @@ class Crew:
 
 
 def faults(stage: Stage) -> Counter[str]:
-    """What workers said of their own ends, by sentence; an exception as its last line."""
-    found: Counter[str] = Counter()
-    for worker in [*stage.workers.values(), *stage.ended]:
-        for line in worker.lines():
-            if line.get("exit_code") is not None:
-                traceback = str(line.get("exception", "")).strip()
-                said = traceback.splitlines()[-1] if traceback else str(line["event"])
-                found[said] += 1
-    return found
+    """What workers said of their own ends; of an exception, its last line and where in our code."""
+    return Counter(
+        _said(line)
+        for worker in [*stage.workers.values(), *stage.ended]
+        for line in worker.lines()
+        if line.get("exit_code") is not None
+    )
+
+
+def _said(line: dict[str, Any]) -> str:
+    """Without what differs from stage to stage: ports and the names of topics."""
+    traceback = str(line.get("exception", "")).strip()
+    said = str(line["event"])
+    if traceback:
+        frames = _FRAMES.findall(traceback)
+        said = f"{traceback.splitlines()[-1]} ({' '.join(frames[-1]) if frames else 'nowhere of ours'})"
+    return _NAMES.sub("*", said)
 
 
 def failpoints_struck(stage: Stage) -> Counter[str]:
