@@ -104,8 +104,8 @@ def _said(line: dict[str, Any]) -> str:
     traceback = str(line.get("exception", "")).strip()
     said = str(line["event"])
     if traceback:
-        frames = _FRAMES.findall(traceback)
-        said = f"{traceback.splitlines()[-1]} ({' '.join(frames[-1]) if frames else 'nowhere of ours'})"
+        *_, ours = "nowhere of ours", *map(" ".join, _FRAMES.findall(traceback))
+        said = f"{traceback.splitlines()[-1]} ({ours})"
     return _NAMES.sub("*", said)
 
 
