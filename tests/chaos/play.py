@@ -123,7 +123,8 @@ async def _drained(ground: Ground, meanwhile: Callable[[], None]) -> None:
     async def unpublished() -> int:
         meanwhile()
         await judge.look()
-        late[:] = behind(stage.store, stage.settings, judge.positions())
+        positions = judge.positions()
+        late[:] = await asyncio.to_thread(behind, stage.store, stage.settings, positions)
         return len(late)
 
     await until_nothing_is_left(
@@ -131,7 +132,7 @@ async def _drained(ground: Ground, meanwhile: Callable[[], None]) -> None:
     )
     await judge.drained(0.0, meanwhile)
     await until_nothing_is_left(
-        unpublished, lambda: f"{len(late)} not published: {late[:5]}", STUCK_SECONDS
+        unpublished, lambda: f"{len(late)} not published: {late[:5]}", STUCK_SECONDS, 1.0
     )
 
 
@@ -141,16 +142,20 @@ async def _by_model(ground: Ground, model: str) -> None:
     keys = [stage.judge.key_of(customer) for customer in stage.ledger.customers()]
     others: dict[str, int] = {}
 
-    async def other() -> int:
+    def look() -> list[bytes | None]:
         with stage.store.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.hget(key, "model")
             answers: list[bytes | None] = pipe.execute()
+        return answers
+
+    async def other() -> int:
+        answers = await asyncio.to_thread(look)
         others.clear()
         others.update(Counter(repr(one) for one in answers if one != model.encode()))
         return sum(others.values())
 
-    await until_nothing_is_left(other, lambda: f"not by {model}: {others}", STUCK_SECONDS)
+    await until_nothing_is_left(other, lambda: f"not by {model}: {others}", STUCK_SECONDS, 1.0)
 
 
 def _note(ground: Ground, played: Played) -> None:

@@ -14,9 +14,10 @@ from typing import Any, Concatenate, ParamSpec
 from stream_app.dev.ports import HOST, free_port
 from stream_app.dev.valkey import Valkey
 from tests.generate import Shape
+from tests.rig.aside import Aside, aside
 from tests.rig.crew import Crew
 from tests.rig.meter import Meter
-from tests.rig.proxy import BytesProxy, KafkaProxy, Rule, bytes_proxy, kafka_proxy
+from tests.rig.proxy import BytesProxy, KafkaProxy, Rule
 from tests.rig.script import Step
 from tests.rig.servers import Broker
 from tests.rig.stage import Stage, Stages
@@ -33,6 +34,8 @@ class Ground:
     meter: Meter
     kafka_proxy: KafkaProxy
     redis_proxy: BytesProxy
+    aside: Aside
+    """Where the proxies live."""
     rules: list[Rule] = field(default_factory=list)
     """Every rule that was ever in force."""
     model: str | None = None
@@ -83,15 +86,19 @@ async def open_ground(
     async with AsyncExitStack() as held:
         held.enter_context(broker.kafka)
         held.enter_context(valkey)
-        kafka = await held.enter_async_context(kafka_proxy(broker.proxy_port, broker.behind_proxy))
-        redis = await held.enter_async_context(bytes_proxy(free_port(), f"{HOST}:{valkey.port}"))
+        there = await held.enter_async_context(aside())
+        kafka = KafkaProxy(broker.proxy_port, broker.behind_proxy)
+        redis = BytesProxy(free_port(), f"{HOST}:{valkey.port}")
+        for proxy in (kafka, redis):
+            held.push_async_callback(_stop, there, proxy)
+            await there.do(proxy.start())
         stages = Stages(broker, valkey, directory, seed)
         chosen: dict[str, Any] = dict(settings)
         stage = await held.enter_async_context(stages.open(shape, **chosen))
         stage.variables["BROKERS"] = broker.proxied
         stage.variables["REDIS_URL"] = f"redis://{HOST}:{redis.port}/0"
         held.callback(_bring_back, stage)
-        ground = Ground(stage, Crew(stage, pause_seconds), Meter(stage), kafka, redis)
+        ground = Ground(stage, Crew(stage, pause_seconds), Meter(stage), kafka, redis, there)
         stage.supervisors["crew"] = asyncio.ensure_future(ground.crew.watch())
         meter = asyncio.ensure_future(ground.meter.watch())
         try:
@@ -99,6 +106,10 @@ async def open_ground(
         finally:
             meter.cancel()
             await asyncio.gather(meter, return_exceptions=True)
+
+
+async def _stop(there: Aside, proxy: KafkaProxy | BytesProxy) -> None:
+    await there.do(proxy.stop())
 
 
 def _bring_back(stage: Stage) -> None:

@@ -145,13 +145,13 @@ async def calm(ground: Ground) -> None:
 @act
 async def kafka_unreachable(ground: Ground) -> None:
     """The network between the workers and Kafka is gone; the shop still reaches Kafka."""
-    await ground.kafka_proxy.stop()
+    await ground.aside.do(ground.kafka_proxy.stop())
 
 
 @act
 async def kafka_reachable(ground: Ground) -> None:
     """The network is back."""
-    await ground.kafka_proxy.start()
+    await ground.aside.do(ground.kafka_proxy.start())
 
 
 @act
@@ -190,19 +190,19 @@ async def redis_slow(ground: Ground, seconds: float) -> None:
 @act
 async def redis_resets(ground: Ground) -> None:
     """Reset every connection of the workers to Redis."""
-    await ground.redis_proxy.break_all()
+    await ground.aside.do(ground.redis_proxy.break_all())
 
 
 @act
 async def redis_unreachable(ground: Ground) -> None:
     """The network between the workers and Redis is gone."""
-    await ground.redis_proxy.stop()
+    await ground.aside.do(ground.redis_proxy.stop())
 
 
 @act
 async def redis_reachable(ground: Ground) -> None:
     """The network is back."""
-    await ground.redis_proxy.start()
+    await ground.aside.do(ground.redis_proxy.start())
 
 
 @act
@@ -265,8 +265,8 @@ async def heal(ground: Ground) -> None:
         else:
             await asyncio.to_thread(server.start)
     with contextlib.suppress(OSError):  # it listens: nothing was cut
-        await ground.kafka_proxy.start()
+        await ground.aside.do(ground.kafka_proxy.start())
     with contextlib.suppress(OSError):
-        await ground.redis_proxy.start()
+        await ground.aside.do(ground.redis_proxy.start())
     await asyncio.to_thread(stage.store.config_set, "maxmemory", "0")
     await asyncio.to_thread(stage.store.replicaof, "NO", "ONE")
