@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from tests.chaos.faults import Cast, Fault, draw_fault
@@ -57,7 +57,7 @@ def draw_round(seed: int, number: int, seconds: float = SECONDS) -> Round:
     """The round ``number`` of ``seed``; always the same."""
     rng = random.Random(f"chaos {seed} {number}")
     settings = _settings(rng)
-    rate = _rate(rng, int(settings["SLICE_RECORDS"]))
+    rate = _rate(rng, settings)
     cast = Cast(float(settings["SESSION_SECONDS"]), [])
     crew = [cast.newcomer() for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))]
     cast.workers.extend(crew)
@@ -134,9 +134,10 @@ def _settings(rng: random.Random) -> dict[str, str]:
     return {name: rng.choice(values) for name, values in choices.items()}
 
 
-def _rate(rng: random.Random, slice_records: int) -> float:
-    """Records a second; a slice is a round trip, so small ones bear little."""
-    most = 60 if slice_records == 1 else 150 if slice_records < 10 else 800
+def _rate(rng: random.Random, settings: Mapping[str, str]) -> float:
+    """Records a second; a slice and a batch are a round trip each, so small ones bear little."""
+    slices, batch = int(settings["SLICE_RECORDS"]), int(settings["PUBLISH_BATCH"])
+    most = 60 if slices == 1 else 150 if slices < 10 or batch == 1 else 500
     return float(round(rng.uniform(0.2, 1.0) * most))
 
 
