@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint fast faults fuzz format docs bench constraints sbom audit kafka-lock clean
+.PHONY: check demo test lint fast faults fuzz chaos format docs bench constraints sbom audit kafka-lock clean
 
 check: lint fast ## Format, lint, types, import contracts and the tests that need no server
 
@@ -41,6 +41,9 @@ bench: $(INSTALLED) ## Measure, append to tests/bench/results.csv, and show it i
 
 fuzz: $(INSTALLED) ## The decoder on inputs nobody would send: make fuzz INPUTS=10000000
 	@$(BIN)/python -m tests.faults.fuzz $(or $(INPUTS),1000000) $(or $(SEED),1)
+
+chaos: $(INSTALLED) ## Random faults under random traffic: SEED=n and MINUTES=m, or ROUND=k to repeat one
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) $(if $(ROUND),--round $(ROUND))
 
 constraints: $(INSTALLED) ## Pin what is installed now, after an upgrade by hand
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt

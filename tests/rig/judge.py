@@ -219,8 +219,7 @@ class Judge:
 
         async def is_published() -> bool:
             await self.look()
-            positions = {key.decode(): pos for key, (pos, _) in self._versions()}
-            late[:] = behind(store, self._settings, positions)
+            late[:] = behind(store, self._settings, self.positions())
             if late:
                 meanwhile()
             return not late
@@ -231,6 +230,10 @@ class Judge:
             seconds,
             every_seconds=0.1,
         )
+
+    def positions(self) -> dict[str, int]:
+        """Where in the changelog each customer's newest version lies."""
+        return {key.decode(): pos for key, (pos, _) in self._versions()}
 
     def key_of(self, customer: str) -> str:
         """Where a customer's hash is."""

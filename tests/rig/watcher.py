@@ -72,6 +72,7 @@ class Watcher:
                     continue  # Redis is away: then nobody can read anything wrong
 
     def _look(self, client: redis.Redis) -> None:
+        seen = self._seen  # what is answered from here on belongs to what was seen before
         with client.pipeline(transaction=False) as pipe:
             for key in self._keys:
                 pipe.hmget(key, "gen", "pos")
@@ -80,8 +81,8 @@ class Watcher:
             if gen is None or pos is None:
                 continue
             shown = int(gen), int(pos)
-            before = self._seen.get(key, shown)
+            before = seen.get(key, shown)
             if shown < before:
                 self.regressions.append(f"{key} went from {before} back to {shown}")
-            self._seen[key] = max(before, shown)
+            seen[key] = max(before, shown)
         self.looks += 1
