@@ -109,7 +109,7 @@ class TlsProxy(BytesProxy):
         shown = authority.issue("valkey", expired=expired)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(shown.chain, shown.key)
-        super().__init__(free_port(), upstream, context)
+        super().__init__(free_port(), upstream, tls=context)
 
 
 class Vault:
