@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint fast format docs bench constraints kafka-lock clean
+.PHONY: check demo test lint fast format docs bench deploy-tools constraints kafka-lock clean
 
 check: lint fast ## Format, lint, types, import contracts and the tests that need no server
 
@@ -34,6 +34,9 @@ docs: $(INSTALLED) ## Write the README's tables as the code and the newest figur
 bench: $(INSTALLED) ## Measure, append to tests/bench/results.csv, and show it in the README
 	@$(BIN)/python -m tests.bench
 	@$(BIN)/python -m tests.docs
+
+deploy-tools: $(INSTALLED) ## Helm, compose, hadolint and schemas, with which the tests read deploy/
+	@$(BIN)/python -m tests.deploy.tooling
 
 constraints: $(INSTALLED) ## Pin what is installed now, after an upgrade by hand
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt
