@@ -28,7 +28,8 @@ from tests.deploy.chart import (
     text,
 )
 from tests.deploy.facts import SERVE_PORT, USER, VARIABLES, WORKER_PORT, accepted, read, understands
-from tests.deploy.tooling import DEPLOY, answer, outcome, tool
+from tests.deploy.tooling import DEPLOY, PACKAGES, STRIMZI, answer, outcome, tool
+from tests.docs.page import README
 
 MINIMAL, FULL = CHART / "ci" / "minimal.yaml", CHART / "ci" / "full.yaml"
 VALUES = read(CHART / "values.yaml")
@@ -62,6 +63,15 @@ def test_kubernetes_knows_every_field(example: Path, tmp_path: Path) -> None:
     checked = re.findall(r"passed for resource (\S+)", said)
     own = [each for each in rendered(example) if "." not in each["apiVersion"].partition("/")[0]]
     assert len(checked) >= len(own) > 0
+
+
+def test_kubernetes_refuses_a_field_that_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "rendered.yaml"
+    path.write_text(text(MINIMAL).replace("readOnlyRootFilesystem", "readOnlyRootFilesytem"))
+    validator = tool("kubernetes-validate")
+    code, said = outcome(validator, "--kubernetes-version", KUBERNETES, "--strict", path)
+    assert code != 0
+    assert "readOnlyRootFilesytem" in said
 
 
 def test_a_package_has_what_the_directory_has(tmp_path: Path) -> None:
@@ -114,6 +124,29 @@ def test_values_that_do_not_go_together_are_refused(options: list[str], why: str
 
 def test_the_version_is_that_of_the_program() -> None:
     assert read(CHART / "Chart.yaml")["appVersion"] == __version__
+
+
+def test_the_values_that_the_readme_shows_are_enough(tmp_path: Path) -> None:
+    section = README.read_text().partition("## Run it in production")[2].partition("\n## ")[0]
+    (shown,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    values = tmp_path / "values.yaml"
+    values.write_text(shown)
+    for pod in pods(rendered(values)):
+        assert accepted(environment(pod)).currency == "EUR"
+        assert container(pod)["image"] == f"registry.example/ltv-live:{__version__}"
+    assert f"the schemas of Kubernetes {KUBERNETES.removesuffix('.0')}" in section
+    assert f"Strimzi {STRIMZI.rpartition(':')[2].removesuffix('.0')} reads" in section
+    packages = PACKAGES.read_text()
+    for name, pattern in (("KEDA", "models.keda"), ("operator", "models.prometheus_operator")):
+        (version,) = re.findall(rf"{pattern}==(\d+\.\d+)\.", packages)
+        assert f"{name} {version}" in section
+    assert f"has half an hour for that (`worker.recoverySeconds`), and {_grace()} s" in section
+    assert f"of which it needs {STOP_SECONDS:g}" in section
+
+
+def _grace() -> int:
+    assert VALUES["worker"]["recoverySeconds"] == 1800
+    return int(VALUES["worker"]["terminationGracePeriodSeconds"])
 
 
 @examples

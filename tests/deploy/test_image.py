@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from stream_app.stores.topics import ensure_topics
 from stream_app.worker.life import STOP_SECONDS
 from tests.deploy.facts import USER, VARIABLES, WORKER_PORT, understands
 from tests.deploy.tooling import DEPLOY, ROOT, answer, tool
-from tests.rig.waiting import eventually
+from tests.rig.waiting import PATIENCE_SECONDS, eventually
 
 DOCKERFILE = DEPLOY / "Dockerfile"
 PREFIX = "/opt/ltv"
@@ -177,41 +178,59 @@ def healthy(built: Path, settings: Mapping[str, str]) -> bool:
     return done.returncode == 0
 
 
-def test_a_worker_of_the_image_works_confined_and_hands_over_at_sigterm(
+@pytest.mark.timeout(300)
+async def test_a_worker_of_the_image_works_confined_and_hands_over_at_sigterm(
     built: Path, brokers: str, redis_url: str, tmp_path: Path
 ) -> None:
-    import asyncio
+    settings = settings_of_its_own(brokers, redis_url)
+    await ensure_topics(load(settings), create=True)
+    assert not healthy(built, settings), "nothing runs yet"
+    log = tmp_path / "worker.log"
+    worker = confined(built, json.loads(stages()[1].last("CMD")), settings)
+    sandbox = Child("the worker of the image", worker, log)
+    try:
+        sandbox.wait_until(lambda: healthy(built, settings), PATIENCE_SECONDS)
+        sandbox.wait_until(lambda: is_ready(settings["LTV_HTTP_PORT"]), PATIENCE_SECONDS)
+        (process,) = psutil.Process(sandbox.pid).children()
+        status = status_of(process)
+        assert re.search(r"^CapBnd:\s+0+$", status, re.MULTILINE)
+        assert re.search(r"^NSpid:.*\s1$", status, re.MULTILINE), "as in a container"
+        process.send_signal(signal.SIGTERM)
+        await eventually(
+            lambda: not sandbox.alive(), lambda: sandbox.last_words(), STOP_SECONDS + 20
+        )
+    finally:
+        sandbox.stop()
+    assert "worker stopped" in log.read_text()
 
+
+def status_of(process: psutil.Process) -> str:
+    """What the kernel says of it."""
+    return Path(f"/proc/{process.pid}/status").read_text()
+
+
+def settings_of_its_own(brokers: str, redis_url: str) -> dict[str, str]:
+    """Topics, a group and keys that nobody else has on the shared servers."""
     name = f"image-{uuid.uuid4().hex[:8]}"
-    settings = {
+    topics = ("PURCHASES", "SIGNUPS", "ACTIVITY", "MODELS", "DEAD_LETTERS")
+    return {
         "LTV_BROKERS": brokers,
         "LTV_REDIS_URL": redis_url,
         "LTV_KEY_PREFIX": f"{name}:",
         "LTV_APP_ID": name,
         "LTV_PARTITIONS": "2",
         "LTV_HTTP_PORT": str(free_port()),
-        **{
-            f"LTV_TOPIC_{topic}": f"{name}-{topic.lower().replace('_', '-')}"
-            for topic in ("PURCHASES", "SIGNUPS", "ACTIVITY", "MODELS", "DEAD_LETTERS")
-        },
+        **{f"LTV_TOPIC_{topic}": f"{name}-{topic.lower()}" for topic in topics},
     }
-    asyncio.run(ensure_topics(load(settings), create=True))
-    assert not healthy(built, settings), "nothing runs yet"
-    _, image = stages()
-    log = tmp_path / "worker.log"
-    sandbox = Child(
-        "worker", [str(w) for w in confined(built, json.loads(image.last("CMD")), settings)], log
-    )
+
+
+def is_ready(port: str) -> bool:
+    """Whether all partitions are recovered."""
     try:
-        sandbox.wait_until(lambda: "worker starts" in log.read_text(), 60.0)
-        sandbox.wait_until(lambda: healthy(built, settings), 60.0)
-        (worker,) = psutil.Process(sandbox.pid).children()
-        assert Path(f"/proc/{worker.pid}/status").read_text().count("CapEff:\t0000000000000000")
-        worker.send_signal(signal.SIGTERM)
-        eventually(lambda: not sandbox.alive(), STOP_SECONDS + 20)
-    finally:
-        sandbox.stop()
-    assert "worker stopped" in log.read_text()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as said:
+            return bool(said.status == 200)
+    except OSError:
+        return False
 
 
 @pytest.mark.stack
@@ -222,7 +241,7 @@ def test_the_image_has_the_commands_without_what_only_tests_need(built: Path, co
 
 
 @pytest.mark.stack
-def test_the_image_is_this_version_and_writes_nothing_but_temporary_files(built: Path) -> None:
+def test_the_image_is_this_version_and_has_no_tool_that_is_not_needed(built: Path) -> None:
     assert answer(*confined(built, ["--version"], {})).strip() == f"ltv, version {__version__}"
     installed = {path.name for path in built.glob("lib/python3*/site-packages/*")}
     assert "stream_app" in installed
