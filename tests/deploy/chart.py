@@ -16,7 +16,7 @@ Resource = dict[str, Any]
 
 
 def rendered(values: Path, *options: str, chart: Path = CHART) -> list[Resource]:
-    """All resources of a release called ltv-live in the namespace shop."""
+    """All resources of a release called ltv in the namespace shop."""
     return documents(text(values, *options, chart=chart))
 
 
@@ -28,7 +28,7 @@ def text(values: Path, *options: str, chart: Path = CHART) -> str:
 
 
 def _template(values: Path, *options: str, chart: Path) -> list[str | Path]:
-    release: list[str | Path] = ["template", "ltv-live", chart, "--namespace", "shop"]
+    release: list[str | Path] = ["template", "ltv", chart, "--namespace", "shop"]
     return [tool("helm"), *release, "--values", values, *options]
 
 

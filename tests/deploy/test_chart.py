@@ -197,7 +197,7 @@ def test_nobody_is_root_and_nothing_can_be_written_but_temporary_files(example: 
 
 @examples
 def test_kubernetes_adds_no_variables_of_its_own(example: Path) -> None:
-    """A service ltv-live-serve would give each pod LTV_LIVE_SERVE_PORT, which is no setting."""
+    """A service ltv-serve would give each pod LTV_SERVE_PORT, which is no setting."""
     for pod in pods(rendered(example)):
         assert pod["enableServiceLinks"] is False
 
@@ -363,14 +363,14 @@ def test_what_is_switched_off_is_not_there() -> None:
         *("--set", "serve.enabled=false,fit.enabled=false,networkPolicy.enabled=false"),
         *("--set", "podDisruptionBudget.enabled=false"),
     )
-    assert [name_of(each) for each in bare] == ["ltv-live-worker"] * 2
+    assert [name_of(each) for each in bare] == ["ltv-worker"] * 2
 
 
 def test_the_notes_name_the_group_and_the_workers() -> None:
     helm = tool("helm")
     said = answer(
-        helm, "install", "ltv-live", CHART, "--values", FULL, "--dry-run=client", "--namespace", "x"
+        helm, "install", "ltv", CHART, "--values", FULL, "--dry-run=client", "--namespace", "x"
     )
     notes = said.partition("NOTES:")[2]
     assert f"as group {Settings.app_id}-v2." in notes
-    assert "deployment/ltv-live-worker" in notes
+    assert "deployment/ltv-worker" in notes

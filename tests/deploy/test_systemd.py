@@ -52,6 +52,11 @@ def test_the_command_is_one_of_ours_and_its_port_is_the_instance() -> None:
     )
 
 
+def test_what_one_worker_has_alone_comes_after_what_all_have() -> None:
+    files = re.findall(r"^EnvironmentFile=(.*)$", UNIT.read_text(), re.MULTILINE)
+    assert files == ["/etc/ltv/ltv.env", "-/etc/ltv/ltv-worker@%i.env"]
+
+
 def test_it_is_started_again_unless_that_would_be_no_use() -> None:
     assert value("Restart") == "always"
     assert value("RestartPreventExitStatus") == str(ConfigurationError.exit_code)

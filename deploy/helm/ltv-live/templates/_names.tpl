@@ -1,11 +1,7 @@
 {{/* Names, labels, and what the program makes of its settings. */}}
 
 {{- define "ltv.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 50 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
-{{- end -}}
 {{- end -}}
 
 {{- define "ltv.image" -}}
