@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := check
-.PHONY: check demo test lint fast faults fuzz chaos format docs bench constraints sbom audit kafka-lock clean
+.PHONY: check demo test lint fast faults fuzz chaos format docs bench deploy-tools constraints sbom audit \
+        kafka-lock clean
 
 check: lint fast ## Format, lint, types, import contracts and the tests that need no server
 
@@ -44,6 +45,9 @@ fuzz: $(INSTALLED) ## The decoder on inputs nobody would send: make fuzz INPUTS=
 
 chaos: $(INSTALLED) ## Random faults under random traffic: SEED=n and MINUTES=m, or ROUND=k to repeat one
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) $(if $(ROUND),--round $(ROUND))
+
+deploy-tools: $(INSTALLED) ## Helm, compose, hadolint and schemas, with which the tests read deploy/
+	@$(BIN)/python -m tests.deploy.tooling
 
 constraints: $(INSTALLED) ## Pin what is installed now, after an upgrade by hand
 	@$(BIN)/python -m pip freeze --exclude-editable | grep -v ' @ ' > constraints.txt

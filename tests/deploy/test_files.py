@@ -1,0 +1,67 @@
+"""Every file of deploy/ is reached by a test, or it is said here why not."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.tooling import DEPLOY, ROOT
+
+CHART = "helm/ltv-live"
+REACHED = {
+    "Dockerfile": "test_image.py",
+    "Dockerfile.dockerignore": "test_image.py",
+    "compose.yaml": "test_compose.py",
+    "systemd/*.service": "test_systemd.py",
+    f"{CHART}/*": "test_chart.py",
+    f"{CHART}/templates/strimzi-*.yaml": "test_custom_resources.py",
+    f"{CHART}/templates/autoscaling.yaml": "test_custom_resources.py",
+    f"{CHART}/templates/monitoring.yaml": "test_custom_resources.py",
+    "acl/kafka.csv": "test_custom_resources.py",
+    "prometheus/prometheus.yml": "test_compose.py",
+    "prometheus/rules/*": "test_chart.py",
+    "grafana/provisioning/*": "test_compose.py",
+    "grafana/dashboards/*": "test_compose.py",
+}
+"""By pattern of its path: a test that would fail if the file were wrong."""
+UNCHECKED: dict[str, str] = {}
+"""By path: why nothing can check it here."""
+
+
+def files() -> list[str]:
+    """All files of deploy/, links to others left out."""
+    found = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+    outside = {path.parent for path in DEPLOY.rglob("*") if path.is_symlink()}
+    assert outside == {DEPLOY / CHART / "files"}
+    kept = [path for path in found if "__pycache__" not in path.parts and path.name != ".env"]
+    names = [path.relative_to(DEPLOY).as_posix() for path in kept if path.parent not in outside]
+    return [name for name in names if not name.startswith(f"{CHART}/files/")]
+
+
+@pytest.mark.parametrize("name", files())
+def test_a_test_reaches_the_file_or_it_is_said_why_not(name: str) -> None:
+    reached = [pattern for pattern in REACHED if fnmatch(name, pattern)]
+    assert bool(reached) != (name in UNCHECKED), name
+
+
+def test_the_table_names_only_what_there_is() -> None:
+    for pattern, test in REACHED.items():
+        assert any(fnmatch(name, pattern) for name in files()), pattern
+        assert (Path(__file__).parent / test).is_file() or (ROOT / "tests" / test).is_file()
+    assert set(UNCHECKED) <= set(files())
+
+
+def test_no_template_of_the_chart_is_left_out_of_every_example() -> None:
+    """A template that no example renders is read by no tool."""
+    from tests.deploy.chart import EXAMPLES, text
+
+    rendered = "".join(text(example) for example in EXAMPLES)
+    sources = set(re.findall(r"^# Source: ltv-live/(templates/\S+)$", rendered, re.MULTILINE))
+    templates = {
+        name.removeprefix(f"{CHART}/") for name in files() if f"{CHART}/templates/" in name
+    }
+    helpers = {name for name in templates if Path(name).name.startswith("_")}
+    assert templates - helpers - {"templates/NOTES.txt"} == sources
