@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tests.rig.script import (
     enough,
     feed,
     folded,
+    kill9,
     metric,
     redis_flush,
     redis_kill,
@@ -38,6 +40,7 @@ from tests.rig.script import (
     start,
 )
 from tests.rig.stage import Stages
+from tests.rig.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -212,3 +215,27 @@ async def test_a_slow_redis_whose_connections_break_slows_no_folding(
         assert proxy.delayed > 10
         assert proxy.connections > 2
         assert stage.worker.exit_code is None
+
+
+@pytest.mark.fault("F8")
+async def test_a_backlog_is_folded_as_fast_beside_a_slow_redis(
+    stages: Stages, shared_own_port: int, long: bool
+) -> None:
+    """A fold that waited for Redis once a slice would take twenty seconds at the least."""
+    records = 50_000 if long else 5_000
+    upstream = f"{HOST}:{stages.valkey.port}"
+    async with (
+        bytes_proxy(shared_own_port, upstream, stages.seed) as proxy,
+        stages.open(REDIS_URL=f"redis://{HOST}:{shared_own_port}/0", SLICE_RECORDS="50") as stage,
+    ):
+        took: list[float] = []
+        for delay in (0.0, 0.2):
+            proxy.delay_seconds = delay
+            await stage.play([feed(records), start()], judged=False)
+            began = time.monotonic()
+            await stage.judge.drained(2 * PATIENCE_SECONDS, stage.demand_worker)
+            took.append(time.monotonic() - began)
+            await stage.play([kill9()], judged=False)
+        assert took[1] <= 2 * took[0] + 5.0, f"{took} s without and with a delay of every answer"
+        proxy.delay_seconds = 0.0
+        await stage.play([start()])
