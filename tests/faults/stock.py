@@ -155,8 +155,12 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+Kind = type[Textbook] | type[Ours]
+KINDS: tuple[Kind, ...] = (Textbook, Ours)
+
+
 async def run(
-    stages: Stages, proxy: KafkaProxy, kind: type[Contestant], fault: Fault
+    stages: Stages, proxy: KafkaProxy, kind: Kind, fault: Fault
 ) -> tuple[int, int, Found]:
     """One worker through one fault: events sent, deaths, and what was found."""
     purchases = Shape(
@@ -190,7 +194,7 @@ async def compare(directory: Path, seeds: Iterable[int]) -> None:
     broker, valkey = Broker(directory / "kafka"), Valkey(directory / "valkey")
     with broker.kafka, valkey:
         async with kafka_proxy(broker.proxy_port, broker.behind_proxy) as proxy:
-            for seed, (name, fault), kind in product(seeds, FAULTS.items(), (Textbook, Ours)):
+            for seed, (name, fault), kind in product(seeds, FAULTS.items(), KINDS):
                 stages = Stages(broker, valkey, directory, seed)
                 events, deaths, found = await run(stages, proxy, kind, fault)
                 numbers = {"events": events, "lost": found.lost, "double": found.double}
