@@ -16,10 +16,6 @@ from tests.deploy.tools import ALERTS, RECORDED, VERIFY, Rule, unknown
 from tests.docs.tables import error_types, leaves
 
 CODES = sorted({0, INTERRUPTED} | {error.exit_code for error in error_types()})
-ELSEWHERE = {"runbook-procedures.md"}
-"""Pages that somebody else keeps."""
-ANNOUNCED = {"--metrics"}
-"""Of `ltv verify`: made beside this."""
 TOOLS = {"curl", "docker", "journalctl", "kubectl", "ltv", "redis-cli", "systemctl"}
 
 
@@ -50,7 +46,7 @@ def test_every_link_leads_somewhere() -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", PAGE):
         target, _, anchor = link.partition("#")
         assert not anchor or anchor in anchors(), link
-        assert not target or target in ELSEWHERE or (RUNBOOK.parent / target).exists(), link
+        assert not target or (RUNBOOK.parent / target).exists(), link
 
 
 def test_every_metric_and_setting_exists() -> None:
@@ -71,7 +67,7 @@ def test_every_command_exists_with_the_options_it_is_given() -> None:
     for line in told:
         name = max((one for one in commands if f"{line} ".startswith(f"{one} ")), key=len)
         options = {each for one in commands[name].params for each in one.opts}
-        assert set(re.findall(r"--[a-z-]+", line)) <= options | ANNOUNCED | {"--help"}, line
+        assert set(re.findall(r"--[a-z-]+", line)) <= options | {"--help"}, line
         assert not isinstance(commands[name], click.Group) or line == name, line
 
 
