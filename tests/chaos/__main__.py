@@ -21,6 +21,9 @@ from tests.chaos.draw import draw_round
 from tests.chaos.play import play
 from tests.chaos.results import Results, line
 
+LONG_SECONDS = 60.0
+"""Of a round in which nothing was folded for so long the logs are kept, clean as it may be."""
+
 
 async def run(results: Results, numbers: Iterator[int], logs: Path, seed: int) -> None:
     """Round after round; what a clean one leaves behind is removed."""
@@ -36,7 +39,7 @@ async def run(results: Results, numbers: Iterator[int], logs: Path, seed: int) -
         say(line(played))
         if played.failure:
             say(f"{round}\n{played.failure}\nlogs: {directory}\nagain: {round.command}")
-        else:
+        elif played.longest_seconds < LONG_SECONDS:
             shutil.rmtree(directory)
 
 

@@ -37,6 +37,8 @@ class Load:
     """Those of whom Redis has a newer version."""
     status: int = scripts.WRITTEN
     """The worst that a script call answered."""
+    written: set[bytes] = field(default_factory=set)
+    """Those of whom Redis has said that it has them as they are here."""
 
     @property
     def accepted(self) -> bool:
@@ -65,7 +67,7 @@ class Flush:
     async def write(self, loads: Sequence[Load]) -> None:
         """Write all; every load then says what became of it.
 
-        Raises what the connection raises: nobody knows then which customers were written.
+        Raises what the connection raises: all that is known then is whom a load calls written.
         """
         instants: dict[int, list[Load]] = {}
         for load in loads:
@@ -118,8 +120,12 @@ class Flush:
         call = self._under_way.popleft()
         answer: Written = written(await self._link.reply())
         failpoints.hit("mid_redis_write")
-        call.load.status = max(call.load.status, answer.status)
-        call.load.refused += [call.keys[place] for place in answer.refused]
+        load, refused = call.load, [call.keys[place] for place in answer.refused]
+        load.status = max(load.status, answer.status)
+        load.refused += refused
+        if answer.status == scripts.WRITTEN:
+            load.written.update(call.keys)
+            load.written.difference_update(refused)
 
 
 def _pieces(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 from stream_app.core.customer import Customer
@@ -107,6 +107,25 @@ class Follower:
         taken.update(partition.dirty)
         partition.dirty = taken
         partition.waiting = (waiting + partition.waiting)[:most]
+
+    def cut_off(
+        self,
+        taken: dict[bytes, Customer],
+        written: Set[bytes],
+        waiting: list[Waiting],
+        most: int,
+    ) -> int:
+        """A connection broke: give back whom it had not seen `written`, and count the others.
+
+        Were all given back, a backlog that takes longer than connections last would begin anew for
+        ever.  A server that does not tell its run id may be another one the next time: all of them
+        then.
+        """
+        done = {key: taken[key] for key in written} if self.run_id else {}
+        self.note_written(done, ())
+        left = {key: each for key, each in taken.items() if key not in done}
+        self.put_back(left, waiting, most)
+        return len(done)
 
     def note_written(self, customers: dict[bytes, Customer], refused: Sequence[bytes]) -> None:
         """Redis took these customers, but for those of whom it has a newer version."""

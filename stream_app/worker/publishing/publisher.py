@@ -267,7 +267,11 @@ class Publisher:
                 await Flush(link, self._store, scoring, batch=self._options.batch).write(loads)
         except BaseException as error:
             for each in taken:
-                each.load.follower.put_back(each.load.customers, each.waiting, WAITING_KEPT)
+                load = each.load
+                written = load.follower.cut_off(
+                    load.customers, load.written, each.waiting, WAITING_KEPT
+                )
+                self._metrics.add("ltv_published_customers_total", written)
             if span is not None:
                 span.failed(error)
             raise
