@@ -14,7 +14,7 @@ The textbook app runs with what Faust gives who sets nothing: processing_guarant
 broker_commit_interval 2.8 s, producer_acks=-1 (all replicas), producer not idempotent, store
 memory:// with its changelog in Kafka, stream_wait_empty. Neither exactly_once (FAUST.md of the
 design and DECISIONS.md say why it is worse) nor RocksDB: a worker whose disk is gone with it, as in
-a container, comes back from its changelog as here. One setting is ours: the session timeout, 3 s
+a container, comes back from its changelog as here. One setting is ours: the session timeout, 10 s
 for both instead of Faust's 60, so that a run takes minutes; it decides how long the next worker
 waits, not what it finds.
 """
@@ -35,7 +35,7 @@ from itertools import product
 from pathlib import Path
 
 from stream_app.dev.valkey import Valkey
-from tests.faults.contestants import Contestant, Found, Ours, Textbook
+from tests.faults.contestants import SESSION_SECONDS, Contestant, Found, Ours, Textbook
 from tests.faults.history import keep
 from tests.generate import Shape
 from tests.rig.proxy import OFFSET_COMMIT, PRODUCE, KafkaProxy, Rule, Trouble, kafka_proxy
@@ -174,7 +174,9 @@ async def run(
         cancellations=0.0,
     )
     partitions = "4" if fault in (at_random, between_steps) else "1"
-    async with stages.open(purchases, SLICE_RECORDS="50", PARTITIONS=partitions) as stage:
+    async with stages.open(
+        purchases, SLICE_RECORDS="50", PARTITIONS=partitions, SESSION_SECONDS=str(SESSION_SECONDS)
+    ) as stage:
         with closing(kind(stage)) as worker:
             worker.launch()
             load = asyncio.ensure_future(stage.load.feed(1_000_000, RATE))
