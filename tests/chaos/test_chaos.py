@@ -23,7 +23,7 @@ async def test_a_short_round_of_random_faults_loses_and_doubles_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "aiokafka")  # of what is done to its broker
-    round = draw_round(7, 1, seconds=8.0)
+    round = draw_round(7, 1, seconds=5.0)
     played = await play(round, tmp_path / "round")
     assert not played.failure, f"{round}\n{played.failure}"
     assert played.verdict.records > 0
