@@ -20,7 +20,8 @@ fast: $(INSTALLED)
 	@$(BIN)/python -m pytest -q -m "not stack"
 
 faults: $(INSTALLED) ## Every fault in its long form, for hours, and the table; FAULT=F7 picks one
-	@LONG=1 FAULT=$(or $(FAULT),all) $(BIN)/python -m pytest -m fault
+	@LONG=1 FAULT=$(or $(FAULT),all) $(BIN)/python -m pytest -m fault; \
+	  status=$$?; $(BIN)/python -m tests.docs; exit $$status
 
 lint: $(INSTALLED)
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted as agreed: run 'make format'."; exit 1; }
