@@ -28,7 +28,7 @@ SESSION_SECONDS = 10
 """Of both: long enough that a busy machine does not take a slow worker for a dead one."""
 PATIENCE_SECONDS = 600.0
 QUIET_SECONDS = 30.0
-"""Without a commit or an append it has done what it will; once, somebody starts it again by hand."""
+"""Without a commit or an append it has done what it will; once, somebody starts it again."""
 
 
 class Found(NamedTuple):
