@@ -27,8 +27,8 @@ from tests.rig.waiting import eventually
 SESSION_SECONDS = 10
 """Of both: long enough that a busy machine does not take a slow worker for a dead one."""
 PATIENCE_SECONDS = 600.0
-STUCK_SECONDS = 60.0
-"""Without any progress: somebody would start it again by hand."""
+QUIET_SECONDS = 30.0
+"""Without a commit or an append it has done what it will; once, somebody starts it again."""
 
 
 class Found(NamedTuple):
@@ -119,7 +119,8 @@ class Textbook(Contestant):
         self.changelog = f"{self._name}-orders-changelog"
         self._child: Child | None = None
         self._starts = 0
-        self._stuck = 0
+        self._again = 0
+        self._behind = 0
         self._log = LogReader(stage.settings)
 
     def launch(self) -> None:
@@ -150,48 +151,61 @@ class Textbook(Contestant):
         """By the last value of each customer's count in its changelog, and in Redis."""
         await self._log.start()
         try:
-            ended = await self._drained()
+            await self._drained()
             await self._stopped()
             state = await self._state()
         finally:
             await self._log.stop()
-        wanted = Counter(str(one["customer_id"]) for one in self.stage.ledger.events())
-        behind = sum(self._shown(who) != state.get(who, 0) for who in wanted)
-        notes = [f"Redis is not the state for {behind} customers"] if behind else []
-        notes += [f"stuck {self._stuck} times"] if self._stuck else []
-        notes += [] if ended else [f"gave up waiting for it after {PATIENCE_SECONDS:g} s"]
-        return Found(
-            lost=sum(max(0, count - state.get(who, 0)) for who, count in wanted.items()),
-            double=sum(max(0, state.get(who, 0) - count) for who, count in wanted.items()),
-            note=", ".join(notes),
-        )
+        wanted = self._wanted()
+        unlike = sum(self._shown(who) != state.get(who, 0) for who in wanted)
+        notes = [f"Redis is not the state for {unlike} customers"] if unlike else []
+        notes += [f"started again {self._again} times"] if self._again else []
+        notes += [f"never commits the last {self._behind} events"] if self._behind else []
+        return Found(_over(wanted, state), _over(state, wanted), ", ".join(notes))
 
-    async def _drained(self) -> bool:
-        """Whether its group commits the end of the topic; it is started again where it is stuck."""
+    def _wanted(self) -> Counter[str]:
+        """Orders by customer, from the ledger."""
+        return Counter(str(one["customer_id"]) for one in self.stage.ledger.events())
+
+    async def _drained(self) -> None:
+        """It has committed the end of its topic, or comes no further.
+
+        Some starts of it work everything off and never commit a thing: then nothing is missing,
+        and nobody would start it again. Where something is missing somebody does, once.
+        """
         topic, numbers = self.stage.settings.topic_purchases, range(self.stage.settings.partitions)
         ends = await self._log.ends([TopicPartition(topic, number) for number in numbers])
-        wanted = {place: end for place, end in ends.items() if end}
-        seen: Mapping[TopicPartition, int] = {}
+        seen: object = None
         since = time.monotonic()
 
         async def is_drained() -> bool:
             nonlocal seen, since
             committed = await self._committed()
-            if committed != seen:
-                seen, since = committed, time.monotonic()
-            if time.monotonic() - since > STUCK_SECONDS or not self.is_alive():
-                self._stuck += 1
-                self.kill()
-                self.launch()
-                since = time.monotonic()
-            return all(committed.get(place, 0) >= end for place, end in wanted.items())
+            self._behind = sum(max(0, end - committed.get(at, 0)) for at, end in ends.items())
+            if not self._behind:
+                return True
+            now = committed, await self._appended()
+            if now != seen:
+                seen, since = now, time.monotonic()
+            if self.is_alive() and time.monotonic() - since < QUIET_SECONDS:
+                return False
+            missing = _over(self._wanted(), await self._state())
+            if self.is_alive() and (self._again or not missing):
+                return True
+            self._again += 1
+            self.kill()
+            self.launch()
+            since = time.monotonic()
+            return False
 
         what = "the textbook app reaches the end of its topic"
-        try:
-            await eventually(is_drained, what, PATIENCE_SECONDS, every_seconds=0.3)
-        except AssertionError:
-            return False
-        return True
+        await eventually(is_drained, what, PATIENCE_SECONDS, every_seconds=0.5)
+
+    async def _appended(self) -> int:
+        """The end of its changelog."""
+        numbers = range(self.stage.settings.partitions)
+        places = [TopicPartition(self.changelog, number) for number in numbers]
+        return sum((await self._log.ends(places)).values())
 
     async def _committed(self) -> dict[TopicPartition, int]:
         async with admin_client(self.stage.settings) as admin:
@@ -222,3 +236,8 @@ class Textbook(Contestant):
         shown = self.stage.store.hget(f"{self._name}:{customer}", "orders")
         assert shown is None or isinstance(shown, bytes)
         return int(shown or 0)
+
+
+def _over(one: Mapping[str, int], other: Mapping[str, int]) -> int:
+    """By how much the counts of one are above those of the other, all in all."""
+    return sum(max(0, count - other.get(who, 0)) for who, count in one.items())
