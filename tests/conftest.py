@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import hypothesis
@@ -63,7 +64,7 @@ def stages(
     node: pytest.Item = request.node
 
     def account(run: Run) -> None:
-        node.user_properties.append((PROPERTY, run))
+        node.user_properties.append((PROPERTY, asdict(run)))
 
     seed = int(os.environ.get("SEED", SEED))
     return Stages(broker, shared_valkey, tmp_path, seed, node.nodeid, account)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 
@@ -43,7 +44,7 @@ def long() -> bool:
 def account(request: pytest.FixtureRequest) -> Callable[[Run], None]:
     """Tell the table what a test came to that opens no stage; a stage tells by itself."""
     node: pytest.Item = request.node
-    return lambda run: node.user_properties.append((PROPERTY, run))
+    return lambda run: node.user_properties.append((PROPERTY, asdict(run)))
 
 
 class FaultTable:
@@ -95,13 +96,17 @@ class FaultTable:
 
     def _count(self, report: pytest.TestReport) -> None:
         outcome = self._worst.get(report.nodeid, "passed")
-        runs = [run for name, run in report.user_properties if name == PROPERTY]
+        runs = [
+            Run(**told)
+            for name, told in report.user_properties
+            if name == PROPERTY and isinstance(told, dict)
+        ]
         if not runs and outcome != "skipped":
             runs = [Run(seed=None, events=0, customers=0)]
         for fault in self._of[report.nodeid]:
             row = self._rows[fault]
             row.outcomes[outcome] += 1
-            row.runs += [run for run in runs if isinstance(run, Run)]
+            row.runs += runs
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A fault that must have a test and has none fails the run."""

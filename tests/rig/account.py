@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PROPERTY = "fault run"
-"""Under this name a test's report carries its runs."""
+"""Under this name a test's report carries its runs, as dictionaries: reports travel."""
 
 
 @dataclass(frozen=True)
