@@ -133,8 +133,15 @@ async def restart(stage: Stage, /, name: str = "worker", **settings: str) -> Non
 
 @step
 async def ready(stage: Stage, name: str = "worker", seconds: float = PATIENCE_SECONDS) -> None:
-    """Wait until a worker is ready."""
-    await stage.workers[name].wait_ready(seconds)
+    """Wait until a worker is ready; one that is kept running may end with 1 and come again."""
+    if name not in stage.supervisors:
+        await stage.workers[name].wait_ready(seconds)
+        return
+    await eventually(
+        lambda: stage.workers[name].answers_ready(),
+        lambda: f"{name} ready. {stage.workers[name].last_words}",
+        seconds,
+    )
 
 
 @step
