@@ -13,8 +13,8 @@ check: lint fast ## Format, lint, types, import contracts and the tests that nee
 demo: $(INSTALLED) ## Real purchases through a real Kafka and the worker into Redis, verified
 	@$(BIN)/ltv demo
 
-test: $(INSTALLED) ## Every test, on a real Kafka and a real Valkey
-	@$(BIN)/python -m pytest
+test: $(INSTALLED) ## Every test, on a real Kafka and a real Valkey; two side by side, JOBS=0 for one by one
+	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile
 
 fast: $(INSTALLED)
 	@$(BIN)/python -m pytest -q -m "not stack"

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any, Final
 
 from stream_app.errors import Fault, LtvError
@@ -154,6 +155,7 @@ def _main(work: Work, pipe: Connection) -> None:
     # Until the loop listens to them: a Ctrl-C reaches every process of a terminal.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    Thread(target=_end_with_parent, daemon=True).start()
     try:
         told = _outcome(work, pipe)
         pipe.send(told)
@@ -161,6 +163,14 @@ def _main(work: Work, pipe: Connection) -> None:
         pass  # nobody listens any more: what is kept is kept
     finally:
         pipe.close()
+
+
+def _end_with_parent() -> None:
+    """Nobody waits for the work of a process that was killed: whatever it is doing, it ends."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _outcome(work: Work, pipe: Connection) -> _Ended | _Failed:

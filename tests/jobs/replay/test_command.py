@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psutil
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
@@ -236,6 +237,19 @@ def test_it_goes_on_after_a_process_was_killed(
     assert list(kept.glob("*.state"))
     again = replay(log[0], "--checkpoint", str(kept), "--as-of", "2023-12-10")
     assert _story(again) == _story(whole)
+
+
+def test_no_process_outlives_the_one_that_started_it(log: Log) -> None:
+    slow = begin(log[0], "--rate", "20")
+    parent = psutil.Process(slow.pid)
+    deadline = time.monotonic() + 60
+    while len(found := parent.children(recursive=True)) < 3:  # two that fold, and Python's own
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    slow.kill()
+    slow.communicate(timeout=30)
+    _, left = psutil.wait_procs(found, timeout=30)
+    assert not left
 
 
 def test_a_damaged_checkpoint_is_folded_again(
