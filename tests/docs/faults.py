@@ -31,8 +31,22 @@ def table(path: Path = FILE, stock: Path = STOCK) -> str:
     """A row for each fault there is, also where it was never made."""
     if not path.exists():
         return NONE_YET
-    rows, theirs = newest(path), {row["fault"]: row for row in _rows(stock)}
+    rows, theirs = newest(path), _of_stock_faust(stock)
     return "\n".join([HEADER, *(_line(fault, rows.get(fault), theirs) for fault in FAULTS)])
+
+
+def _of_stock_faust(path: Path) -> dict[str, tuple[int, int, int]]:
+    """By fault the events of all its runs, and how many were lost and counted twice; our own runs
+    stand beside them in the file."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for row in _rows(path):
+        if not row["note"].startswith("ours"):
+            fault = row["fault"].partition(" ")[0]
+            events, lost, double = found.get(fault, (0, 0, 0))
+            found[fault] = (
+                events + int(row["events"]), lost + int(row["lost"]), double + int(row["double"])
+            )  # fmt: skip
+    return found
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -42,9 +56,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _line(fault: str, row: dict[str, str] | None, theirs: dict[str, dict[str, str]]) -> str:
-    stock = theirs.get(fault)
-    other = f"{_grouped(stock['lost'])}, {_grouped(stock['double'])}" if stock else ""
+def _line(fault: str, row: dict[str, str] | None, theirs: dict[str, tuple[int, int, int]]) -> str:
+    events, lost, double = theirs.get(fault, (0, 0, 0))
+    other = f"{lost:,}, {double:,} of {events:,}" if events else ""
     if row is None:
         cells = ["", "", "", "", "", other, "", NO_TEST]
     else:

@@ -45,7 +45,12 @@ def test_the_newest_long_form_is_shown_and_a_short_one_where_there_is_none(tmp_p
     keep([_row("F1", passed=2)], "short", path)
     keep([_row("F1", failed=2), _row("F3", passed=1)], "long", path)
     keep([_row("F1", passed=2), _row("F2", passed=2)], "short", path)
-    stock.write_text("date,commit,fault,events,lost,double,note\n2026-01-01,aaa,F1,9,56,2100,\n")
+    stock.write_text(
+        "date,commit,fault,events,lost,double,note\n"
+        "2026-01-01,aaa,F1 kill,9000,50,2000,textbook\n"
+        "2026-01-01,aaa,F1 kill,8000,0,0,ours\n"
+        "2026-01-02,aaa,F1 kill,1000,6,100,textbook\n"
+    )
     with path.open(newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == 5
     found = faults.newest(path)
@@ -55,7 +60,7 @@ def test_the_newest_long_form_is_shown_and_a_short_one_where_there_is_none(tmp_p
         "F3": "long",
     }
     shown = dict(zip(FAULTS, faults.table(path, stock).splitlines()[2:], strict=True))
-    assert "| 2 | 1,500 | 2 | 1 | 3.5 s | 56, 2,100 | long, " in shown["F1"]
+    assert "| 2 | 1,500 | 2 | 1 | 3.5 s | 56, 2,100 of 10,000 | long, " in shown["F1"]
     assert "failed: 2 of 2 tests" in shown["F1"]
     assert "| 3.5 s |  | short, " in shown["F2"]
     assert NO_TEST in shown["F4"]
