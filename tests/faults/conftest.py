@@ -114,16 +114,20 @@ class FaultTable:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+        self,
+        terminalreporter: pytest.TerminalReporter,
+        exitstatus: pytest.ExitCode,
+        config: pytest.Config,
     ) -> None:
-        """Print, and append to the file."""
+        """Print, and append to the file; a run that was interrupted proves nothing."""
         rows = [self._rows[fault] for fault in FAULTS if fault in self._rows]
         if not self._wanted or not rows or config.option.collectonly:
             return
         terminalreporter.section("faults")
         for line in table(rows):
             terminalreporter.write_line(line)
-        keep(rows, "long" if LONG else "short")
+        if exitstatus != pytest.ExitCode.INTERRUPTED:
+            keep(rows, "long" if LONG else "short")
 
     def _is_missing(self) -> bool:
         return any(not row.outcomes for row in self._rows.values())
