@@ -6,6 +6,7 @@ written makes what comes after its claim void, and the check at the end finds th
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -36,21 +37,25 @@ ADVICE: Final = "Run the same command again: it begins anew."
 class Snapshot:
     """Writes one build's changelog; customers come by `add`, or were written by other processes."""
 
-    def __init__(self, settings: Settings, outbox: Outbox, log: LogReader, until_us: int) -> None:
+    def __init__(
+        self, settings: Settings, outbox: Outbox, log: LogReader, until_us: int, maker: int
+    ) -> None:
         self._settings = settings
         self._outbox = outbox
         self._log = log
-        self._unfinished = History(until_us=until_us, finished=False)
+        # Of an unfinished state nobody reads counts: this one is the name of who makes it.
+        self._unfinished = History(until_us=until_us, finished=False, refused=maker)
         self._written = [0] * settings.partitions
 
     @classmethod
     @asynccontextmanager
     async def begun(
-        cls, settings: Settings, log: LogReader, until_us: int
+        cls, settings: Settings, log: LogReader, until_us: int, maker: int | None = None
     ) -> AsyncIterator[Snapshot]:
-        """Mark every partition as unfinished. `until_us`: what the mark says of the cut."""
+        """Mark every partition as unfinished. `until_us`: what the mark says of the cut; `maker`: a
+        number by which the mark is known as this one's (None: one is drawn)."""
         async with Outbox(settings, advice=ADVICE) as outbox:
-            snapshot = cls(settings, outbox, log, until_us)
+            snapshot = cls(settings, outbox, log, until_us, new_maker() if maker is None else maker)
             await snapshot._mark()
             await snapshot._check()
             failpoints.hit("backfill_marked")
@@ -59,11 +64,16 @@ class Snapshot:
     @classmethod
     @asynccontextmanager
     async def continued(
-        cls, settings: Settings, log: LogReader, until_us: int, written: Mapping[int, int]
+        cls,
+        settings: Settings,
+        log: LogReader,
+        until_us: int,
+        maker: int,
+        written: Mapping[int, int],
     ) -> AsyncIterator[Snapshot]:
         """After the mark, others have written so many customers of each partition."""
         async with Outbox(settings, advice=ADVICE) as outbox:
-            snapshot = cls(settings, outbox, log, until_us)
+            snapshot = cls(settings, outbox, log, until_us, maker)
             for number, customers in written.items():
                 snapshot._written[number] = 1 + customers
             yield snapshot
@@ -75,7 +85,11 @@ class Snapshot:
     async def finish(self, watermarks: Mapping[int, Watermark]) -> None:
         """Watermarks once every customer is acknowledged, and nobody else has written."""
         await self._outbox.settle()
-        await self._check()
+        try:
+            await self._check()
+        except Fault:
+            await self._mark()  # whatever the other one does: nobody may start on what lies here
+            raise
         failpoints.hit("backfill_written")
         for number, watermark in watermarks.items():
             await self._put_watermark(number, watermark)
@@ -83,10 +97,13 @@ class Snapshot:
             failpoints.hit("backfill_watermark")
         await self._check_last(watermarks)
 
+    @property
+    def _mark_of_ours(self) -> Watermark:
+        return msgspec.structs.replace(nothing_yet(self._settings), history=self._unfinished)
+
     async def _mark(self) -> None:
-        empty = msgspec.structs.replace(nothing_yet(self._settings), history=self._unfinished)
         for number in range(self._settings.partitions):
-            await self._put_watermark(number, empty)
+            await self._put_watermark(number, self._mark_of_ours)
         await self._outbox.settle()
 
     async def _put_watermark(self, number: int, watermark: Watermark) -> None:
@@ -97,13 +114,21 @@ class Snapshot:
         self._written[number] += 1
 
     async def _check(self) -> None:
-        """Everything in the changelog is ours."""
+        """Everything in the changelog is ours: as much as we wrote, and it begins with our mark.
+
+        Another one may have deleted the changelog under us, and begun its own.
+        """
         topic = self._settings.changelog_topic
         ends = await self._log.ends(
             [TopicPartition(topic, number) for number in range(len(self._written))]
         )
         for place, end in ends.items():
-            if end != self._written[place.partition]:
+            first = await self._log.record_at(place, 0)
+            begun = first is not None and (first.offset, first.value) == (
+                0,
+                _value(self._mark_of_ours),
+            )
+            if end != self._written[place.partition] or not begun:
                 raise self._foreign(place)
 
     async def _check_last(self, watermarks: Mapping[int, Watermark]) -> None:
@@ -122,6 +147,11 @@ class Snapshot:
             f" build {self._settings.build}, another command that makes it): the build stays"
             " unfinished; stop them and run the same command again"
         )
+
+
+def new_maker() -> int:
+    """A number that no other maker has."""
+    return secrets.randbits(62)
 
 
 def _value(watermark: Watermark) -> bytes:

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import msgspec
 import orjson
 from aiokafka import TopicPartition
@@ -59,10 +60,27 @@ def open_checkpoint(directory: Path, settings: Settings, span: Span, target: Tar
             return span
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"--checkpoint {directory}: {error}") from error
-    for name, value in what.items():
-        if found.get(name) != value:
-            raise _other(directory, name, found.get(name), value)
-    return _resumed(directory, found, span)
+    try:
+        for name, value in what.items():
+            if found[name] != value:
+                raise _other(directory, name, found[name], value)
+        resumed = _resumed(directory, found, span)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{file} is damaged ({error!r}): remove --checkpoint {directory} to begin anew"
+        ) from error
+    if resumed.ends != span.ends:
+        click.echo(
+            f"Going on with the replay of {directory}, to where the log ended when it was begun;"
+            " another directory reads to where it ends now.",
+            err=True,
+        )
+    return resumed
+
+
+def has_states(directory: Path) -> bool:
+    """Whether anything folded is kept."""
+    return any(directory.glob("*.state"))
 
 
 def _described(settings: Settings, target: Target) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from pathlib import Path
 from stream_app import failpoints
 from stream_app.jobs.builds.scoring import parameters_in_use
 from stream_app.jobs.builds.target import begin_anew, check_target
-from stream_app.jobs.builds.writing import Snapshot
+from stream_app.jobs.builds.writing import Snapshot, new_maker
 from stream_app.jobs.interrupts import interruptible
 from stream_app.jobs.moments import instant_us
 from stream_app.jobs.progress import Progress
 from stream_app.jobs.replay import processes
-from stream_app.jobs.replay.checkpoint import open_checkpoint
+from stream_app.jobs.replay.checkpoint import has_states, open_checkpoint
 from stream_app.jobs.replay.order import Order
 from stream_app.jobs.replay.showing import Replayed, print_replayed
 from stream_app.jobs.replay.span import Span, find_span
@@ -53,6 +53,7 @@ class _Replay:
         self._order = order
         self._target = target
         self._now_us = time.time_ns() // 1_000
+        self._maker = new_maker()
         as_of = self._now_us // 1_000_000
         if order.as_of is not None:
             as_of = instant_us(order.as_of, settings.time_zone, "--as-of") // 1_000_000
@@ -71,7 +72,7 @@ class _Replay:
                 raise KeyboardInterrupt(self._interrupted()) from None
             if self._target.file is not None:
                 parts = [work.directory / f"partition-{one}.parquet" for one in span.partitions]
-                join_parts(parts, self._target.file)
+                join_parts(parts, work.directory / "whole.parquet", self._target.file)
         return Replayed(
             target=self._target,
             span=span,
@@ -88,11 +89,13 @@ class _Replay:
         return self._target.file.parent if self._target.file is not None else None
 
     def _interrupted(self) -> str:
-        if self._order.checkpoint is not None:
+        if self._order.checkpoint is not None and has_states(self._order.checkpoint):
             return (
                 f"Interrupted: what was folded is kept in {self._order.checkpoint};"
                 " the same command goes on from there."
             )
+        if self._order.checkpoint is not None:
+            return "Interrupted before anything was folded; the same command begins."
         return "Interrupted: nothing was kept; --checkpoint DIRECTORY would have."
 
     async def _look(self) -> tuple[Span, Work]:
@@ -149,7 +152,7 @@ class _Replay:
         async with self._log() as log:
             delete = await check_target(self._settings, log)
             await begin_anew(self._settings, delete=delete)
-            async with Snapshot.begun(self._settings, log, self._now_us):
+            async with Snapshot.begun(self._settings, log, self._now_us, self._maker):
                 pass
 
     async def _finish(self, ran: processes.Ran) -> None:
@@ -157,6 +160,6 @@ class _Replay:
         marks = {one.number: one.watermark for one in ran.outcomes}
         async with (
             self._log() as log,
-            Snapshot.continued(self._settings, log, self._now_us, written) as snapshot,
+            Snapshot.continued(self._settings, log, self._now_us, self._maker, written) as snapshot,
         ):
             await snapshot.finish(marks)

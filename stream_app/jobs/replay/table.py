@@ -168,12 +168,14 @@ def write_part(file: Path, number: int, table: Table) -> None:
         connection.execute(f"COPY part TO {quoted_text(str(file))} (FORMAT parquet)")
 
 
-def join_parts(parts: Sequence[Path], file: Path) -> None:
-    """One file of all parts, ordered by customer: the same customers give the same bytes."""
+def join_parts(parts: Sequence[Path], beside: Path, file: Path) -> None:
+    """One file of all parts, ordered by customer: the same customers give the same bytes.
+
+    It is written to `beside`, on the same disk, and takes its place when it is whole.
+    """
     import duckdb
 
     names = ", ".join(quoted_text(str(part)) for part in parts)
-    beside = file.with_name(file.name + ".new")
     with duckdb.connect() as connection:
         connection.execute(
             f"COPY (SELECT * FROM read_parquet([{names}]) ORDER BY customer_id)"

@@ -37,6 +37,8 @@ def read_target(order: Order, settings: Settings) -> Target:
         return Target("memory")
     if into == "file" or into.endswith(".parquet"):
         file = Path(DEFAULT_FILE if into == "file" else into).absolute()
+        if file.is_dir():
+            raise UsageError(f"{file} is a directory; name a file.")
         if file.exists() and not order.overwrite:
             raise UsageError(f"{file} exists; --overwrite replaces it.")
         if not file.parent.is_dir():

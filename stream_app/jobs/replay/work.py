@@ -117,8 +117,9 @@ class _Folding:
     async def _read(self, reading: _Reading) -> None:
         """To the end of the span; `Stopped` as soon as what is folded is kept."""
         async for place, records, done in self._log.read(reading.at, reading.ends):
-            for first in range(0, len(records), SLICE):
-                some = records[first : first + SLICE]
+            size = self._pace.slice_size(SLICE)  # short sleeps: a stop has to be heard
+            for first in range(0, len(records), size):
+                some = records[first : first + size]
                 await reading.take(place, some)
                 await self._pace.passed(len(some))
                 if self._stopping:

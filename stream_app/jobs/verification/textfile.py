@@ -40,7 +40,7 @@ def write_metrics(findings: Findings, file: Path) -> None:
     try:
         write_to_textfile(str(file), registry)
     except OSError as error:
-        raise ConfigurationError(f"--metrics {file} can't be written: {error}") from error
+        raise ConfigurationError(f"--metrics {file} can't be written: {error.strerror}") from error
 
 
 def _values(findings: Findings) -> dict[str, float]:

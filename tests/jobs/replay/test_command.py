@@ -6,6 +6,7 @@ import asyncio
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ import psutil
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
+from aiokafka.errors import KafkaError
 
 from stream_app.core.customer import Customer
 from stream_app.dev.ports import free_port
-from stream_app.errors import ConfigurationError, LtvError, SourceMismatch, UsageError
+from stream_app.errors import ConfigurationError, Fault, LtvError, SourceMismatch, UsageError
 from stream_app.jobs.demo_worker import WorkerProcess, command
 from stream_app.jobs.verify import Scope, verify
 from stream_app.stores.topics import admin_client
@@ -308,3 +310,35 @@ def _wait_for_state(directory: Path, process: subprocess.Popen[str]) -> None:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_two_that_make_one_build_at_a_time_leave_it_unfinished_or_whole(
+    brokers: str, redis_url: str
+) -> None:
+    """The second takes the first one's for a try that died, and deletes it under it."""
+    environ = own(brokers, redis_url, PARTITIONS="3")
+    fill(environ, records_of(SHAPE)[:900])
+    topic = settings_of(environ).topic_purchases
+    first = begin(environ, "--into", "2", "--rate", "100")
+    _wait_until_begun(environ, first)
+    second = begin(environ, "--into", "2", "--to", f"{topic}:0=1,{topic}:1=1,{topic}:2=1")
+    codes = [one.wait(timeout=100) for one in (first, second)]
+    for one in (first, second):
+        one.communicate()
+    views = views_of(settings_of(environ, BUILD="2"))
+    unfinished = any(one.watermark is None or one.watermark.unfinished for one in views)
+    assert codes.count(0) <= 1
+    assert unfinished or codes.count(0) == 1
+    if 0 not in codes:
+        assert unfinished
+
+
+def _wait_until_begun(environ: dict[str, str], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        with suppress(KeyError, KafkaError, Fault):  # the topic is being made
+            if all(one.watermark is not None for one in views_of(settings_of(environ, BUILD="2"))):
+                return
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
