@@ -12,7 +12,7 @@ from stream_app.settings import Settings, load
 from stream_app.stores.log_reader import LogReader
 from stream_app.wire.changelog import CLAIM_KEY, decode_claim, decode_value
 from tests.generate import Shape
-from tests.rig.script import drain, feed, folded, kill9, launch, ready, restart
+from tests.rig.script import begin, drain, end, feed, folded, kill9, launch, ready, restart
 from tests.rig.stage import Stage, Stages
 from tests.rig.states import state_in, unlike
 from tests.rig.waiting import eventually
@@ -40,7 +40,7 @@ async def test_state_is_the_same_whatever_the_workers_clock_says(
         for build, (name, clock) in enumerate(clocks.items(), 2):
             with clock.worn():
                 await stage.play([launch(name, BUILD=str(build))], judged=False)
-        await stage.play([feed(records // 4), folded(100)], judged=False)
+        await stage.play([begin(records // 4), folded(100), end()], judged=False)
         jumping.jump(-DAY)
         await stage.play([feed(records // 4)], judged=False)
         jumping.jump(DAY)

@@ -109,7 +109,7 @@ async def test_a_user_without_rights_is_one_sentence(
     )
     reader = twin(valkey.url.replace("//", "//page:page@"), timeout_seconds=PATIENCE)
     sentence, _ = await refused(reader)
-    assert sentence.startswith("this Redis user may not do what is needed: give it our keys")
+    assert sentence.startswith("this Redis user may not do what is needed: give it the keys")
     await reader.aclose()
     client.acl_deluser("page")
 
