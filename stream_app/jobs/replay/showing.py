@@ -16,9 +16,9 @@ from stream_app.jobs.backfill.showing import instant_text
 from stream_app.jobs.replay.result import Outcome, Totals, state_hash, sum_up
 from stream_app.jobs.replay.span import Span
 from stream_app.jobs.replay.target import Target
+from stream_app.jobs.verification.findings import TopicTally
 from stream_app.jobs.verification.printing import amount
 from stream_app.settings import Settings
-from stream_app.wire.changelog import SourcePosition
 
 
 @dataclass
@@ -45,23 +45,22 @@ class Replayed:
         return state_hash(one.digests for one in self.outcomes)
 
     @cached_property
-    def topics(self) -> dict[str, SourcePosition]:
-        """Counts of each topic over all partitions; the offset says how many records it was."""
-        found: dict[str, SourcePosition] = {}
-        for topic in dict.fromkeys(place.topic for place in self.span.starts):
-            parts = [one.watermark.sources.get(topic) or SourcePosition(0) for one in self.outcomes]
-            applied, duplicate, refused = (
-                sum(getattr(part, name) for part in parts)
-                for name in ("applied", "duplicate", "refused")
-            )
-            read = applied + duplicate + refused
-            found[topic] = SourcePosition(read, None, applied, duplicate, refused)
+    def topics(self) -> dict[str, TopicTally]:
+        """Counts of each topic over all partitions."""
+        found = {place.topic: TopicTally() for place in self.span.starts}
+        for one in self.outcomes:
+            for topic, source in one.watermark.sources.items():
+                tally = found[topic]
+                tally.applied += source.applied
+                tally.duplicate += source.duplicate
+                tally.refused += source.refused
+                tally.read += source.applied + source.duplicate + source.refused
         return found
 
     @property
     def records(self) -> int:
         """Records folded, those of an earlier try among them."""
-        return sum(one.next_offset for one in self.topics.values())
+        return sum(one.read for one in self.topics.values())
 
     @property
     def net_minor(self) -> int:
@@ -80,7 +79,7 @@ class Replayed:
             "into": self.target.name,
             "topics": {
                 topic: {
-                    "records": one.next_offset,
+                    "records": one.read,
                     "applied": one.applied,
                     "duplicate": one.duplicate,
                     "refused": one.refused,
@@ -124,7 +123,7 @@ def lines(replayed: Replayed, settings: Settings) -> Iterator[str]:
     totals, currency = replayed.totals, settings.currency
     for topic, one in replayed.topics.items():
         yield (
-            f"{topic + ':':14} {one.next_offset:,} records = {one.applied:,} applied"
+            f"{topic + ':':14} {one.read:,} records = {one.applied:,} applied"
             f" + {one.duplicate:,} duplicate + {one.refused:,} refused"
         )
     for reason, count in replayed.refused.most_common():

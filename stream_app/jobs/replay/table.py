@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,12 +68,8 @@ class Scored:
         )
 
 
-@dataclass(init=False)
 class Table:
-    """The customers of one partition with what is said of all of them."""
-
-    digests: bytes
-    totals: Totals
+    """The customers of one partition with what is said of all of them: `digests` and `totals`."""
 
     def __init__(self, scored: Scored, customers: Mapping[bytes, Customer]) -> None:
         self._scored = scored
