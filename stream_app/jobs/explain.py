@@ -32,7 +32,7 @@ from stream_app.jobs.verification.printing import amount
 from stream_app.jobs.verification.rescoring import score_settings
 from stream_app.settings import Settings
 from stream_app.settings.declaration import url_without_password
-from stream_app.stores.log_reader import LogReader
+from stream_app.stores.log_reader import log_reader
 from stream_app.stores.reader import score_reader
 from stream_app.wire.models import parameters_from_hash
 from stream_app.wire.partitioner import PARTITIONERS
@@ -125,16 +125,12 @@ async def _version(settings: Settings, customer_id: str, pos: int) -> Version:
     count = (await partition_counts(settings, topic))[topic]
     choose = PARTITIONERS[settings.partitioner]
     numbers = range(count) if choose is None else [choose(key, count)]
-    log = LogReader(settings)
-    await log.start()
-    try:
+    async with log_reader(settings) as log:
         with Progress("reading the changelog", "records") as progress:
             for number in numbers:
                 view = await read_customer(log, settings, number, key, progress.advance)
                 if pos in view.history:
                     return Version(pos, view.history[pos][1])
-    finally:
-        await log.stop()
     raise NotFound(
         f"Redis shows customer {customer_id!a} as of offset {pos} of {topic!r}, and no state is"
         " there: it has been compacted away by a newer one, or LTV_APP_ID or LTV_BUILD is another."

@@ -17,7 +17,7 @@ from stream_app.errors import ConfigurationError
 from stream_app.jobs.changelog_reader import partition_counts
 from stream_app.jobs.send.outbox import Outbox
 from stream_app.settings import Settings
-from stream_app.stores.log_reader import LogReader
+from stream_app.stores.log_reader import log_reader
 from stream_app.wire.models import decode_model, with_role
 
 Entry = tuple[bytes, bytes | None]
@@ -47,13 +47,9 @@ async def read_models(settings: Settings) -> list[StoredModel]:
     """Every model that was not withdrawn, in the order in which they came, the last one last."""
     await check_topic(settings)
     place = TopicPartition(settings.topic_models, 0)
-    log = LogReader(settings)
-    await log.start()
-    try:
+    async with log_reader(settings) as log:
         start, end = (await log.starts([place]))[place], (await log.ends([place]))[place]
         records = await log.read_range(place, start, end)
-    finally:
-        await log.stop()
     found: dict[bytes | None, StoredModel] = {}
     for record in records:
         found.pop(record.key, None)  # what is appended again is the last one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -141,6 +142,17 @@ class LogReader:
         if self._consumer is None:
             raise RuntimeError("LogReader.start() comes first")
         return self._consumer
+
+
+@asynccontextmanager
+async def log_reader(settings: Settings) -> AsyncIterator[LogReader]:
+    """A connected reader, stopped at the end; `Unreachable` when no broker answers."""
+    log = LogReader(settings)
+    await log.start()
+    try:
+        yield log
+    finally:
+        await log.stop()
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:

@@ -14,7 +14,7 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,7 @@ from stream_app.jobs.progress import Progress
 from stream_app.jobs.send.columns import parse_mapping
 from stream_app.jobs.send.messages import require_currency
 from stream_app.settings import Settings
-from stream_app.stores.log_reader import LogReader
+from stream_app.stores.log_reader import log_reader
 
 DAY_US: Final = 86_400_000_000
 LATENESS_US: Final = DAY_US
@@ -135,18 +135,9 @@ class _Backfill:
                 " history: take --lateness 0 if it begins exactly where the history ends."
             )
 
-    @asynccontextmanager
-    async def _log(self) -> AsyncIterator[LogReader]:
-        log = LogReader(self._settings)
-        await log.start()
-        try:
-            yield log
-        finally:
-            await log.stop()
-
     async def _look(self) -> Cut:
         """Everything that could forbid it, before the history is read."""
-        async with self._log() as log:
+        async with log_reader(self._settings) as log:
             await check_target(self._settings, log)
             cut = await find_cut(self._settings, log, self._until_us, self.outcome.lateness_us)
             ends = await log.ends(cut.positions)
@@ -169,7 +160,7 @@ class _Backfill:
 
     async def _write(self, staging: Staging, read: Read, folding: Folding, cut: Cut) -> None:
         settings = self._settings
-        async with self._log() as log:
+        async with log_reader(self._settings) as log:
             delete = await check_target(settings, log)  # hours may have passed
             await begin_anew(settings, delete=delete)
             async with Snapshot.begun(settings, log, cut.until_us) as snapshot:

@@ -31,7 +31,7 @@ from stream_app.jobs.builds.readiness import Demands, Readiness
 from stream_app.jobs.builds.redis_link import publication_store
 from stream_app.jobs.builds.settling import overtaken, wait_until_published
 from stream_app.settings import Settings
-from stream_app.stores.log_reader import LogReader
+from stream_app.stores.log_reader import LogReader, log_reader
 from stream_app.stores.publication import Publication, PublicationStore
 
 NOBODY: Final = 0
@@ -88,13 +88,8 @@ async def cut_over(settings: Settings, order: Order) -> Report:
     """
     began = time.monotonic()
     topics = await topic_counts(settings)
-    log = LogReader(settings)
-    await log.start()
-    try:
-        async with publication_store(settings) as store:
-            report = await _CutOver(settings, order, topics, log, store).run()
-    finally:
-        await log.stop()
+    async with log_reader(settings) as log, publication_store(settings) as store:
+        report = await _CutOver(settings, order, topics, log, store).run()
     return replace(report, seconds=time.monotonic() - began)
 
 

@@ -28,7 +28,7 @@ from stream_app.jobs.changelog_reader import Advance
 from stream_app.jobs.progress import Progress
 from stream_app.jobs.verification.redis_side import chosen
 from stream_app.settings import Settings
-from stream_app.stores.log_reader import LogReader
+from stream_app.stores.log_reader import LogReader, log_reader
 from stream_app.wire.changelog import Watermark
 
 SETTLE_SECONDS: Final = 10.0
@@ -66,13 +66,9 @@ async def diff(
     began = time.monotonic()
     there = builds_among(settings, await topic_counts(settings))
     pair = the_build(there, builds[0]), the_build(there, builds[1])
-    log = LogReader(settings)
-    await log.start()
-    try:
+    async with log_reader(settings) as log:
         comparison = _Comparison(settings, log, pair, sample, settle_seconds)
         await comparison.run()
-    finally:
-        await log.stop()
     comparison.findings.seconds = time.monotonic() - began
     return comparison.findings
 

@@ -17,7 +17,7 @@ from stream_app.jobs.builds.positions import cut_of, lag, topics_of, watermarks
 from stream_app.jobs.builds.redis_link import publication_store
 from stream_app.settings import Settings
 from stream_app.stores.groups import Group, describe_group
-from stream_app.stores.log_reader import LogReader
+from stream_app.stores.log_reader import LogReader, log_reader
 from stream_app.stores.publication import Publication
 from stream_app.stores.published import decode
 from stream_app.stores.topics import admin_client
@@ -69,19 +69,18 @@ def run(settings: Settings, *, as_json: bool) -> int:
 async def listed(settings: Settings) -> tuple[Publication, list[Listed]]:
     """Every build in order; Unreachable where Kafka or Redis is away."""
     counts = await topic_counts(settings)
-    log = LogReader(settings)
-    await log.start()
-    try:
-        async with publication_store(settings) as store, admin_client(settings) as admin:
-            publication = await store.read()
-            builds = builds_among(settings, counts).values()
-            published = {one.number: await store.published(one.number) for one in builds}
-            return publication, [
-                await _listed(log, admin, one, counts, publication, published[one.number])
-                for one in builds
-            ]
-    finally:
-        await log.stop()
+    async with (
+        log_reader(settings) as log,
+        publication_store(settings) as store,
+        admin_client(settings) as admin,
+    ):
+        publication = await store.read()
+        builds = builds_among(settings, counts).values()
+        published = {one.number: await store.published(one.number) for one in builds}
+        return publication, [
+            await _listed(log, admin, one, counts, publication, published[one.number])
+            for one in builds
+        ]
 
 
 async def _listed(

@@ -11,8 +11,6 @@ import dataclasses
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from stream_app import failpoints
@@ -31,7 +29,7 @@ from stream_app.jobs.replay.table import join_parts
 from stream_app.jobs.replay.target import Target, read_target
 from stream_app.jobs.replay.work import Work
 from stream_app.settings import Settings
-from stream_app.stores.log_reader import LogReader
+from stream_app.stores.log_reader import log_reader
 
 
 def run(settings: Settings, order: Order, *, as_json: bool) -> int:
@@ -99,7 +97,7 @@ class _Replay:
         return "Interrupted: nothing was kept; --checkpoint DIRECTORY would have."
 
     async def _look(self) -> tuple[Span, Work]:
-        async with self._log() as log:
+        async with log_reader(self._settings) as log:
             span = await find_span(self._settings, log, self._order.begin, self._order.end)
             if self._target.kind == "build":
                 await check_target(self._settings, log)
@@ -117,15 +115,6 @@ class _Replay:
             rate=self._order.rate,
             directory=Path(os.curdir),
         )
-
-    @asynccontextmanager
-    async def _log(self) -> AsyncIterator[LogReader]:
-        log = LogReader(self._settings)
-        await log.start()
-        try:
-            yield log
-        finally:
-            await log.stop()
 
     def _fold(self, work: Work) -> processes.Ran:
         if self._target.kind == "build":
@@ -149,7 +138,7 @@ class _Replay:
         return ran
 
     async def _begin(self) -> None:
-        async with self._log() as log:
+        async with log_reader(self._settings) as log:
             delete = await check_target(self._settings, log)
             await begin_anew(self._settings, delete=delete)
             async with Snapshot.begun(self._settings, log, self._now_us, self._maker):
@@ -159,7 +148,7 @@ class _Replay:
         written = {one.number: one.written for one in ran.outcomes}
         marks = {one.number: one.watermark for one in ran.outcomes}
         async with (
-            self._log() as log,
+            log_reader(self._settings) as log,
             Snapshot.continued(self._settings, log, self._now_us, self._maker, written) as snapshot,
         ):
             await snapshot.finish(marks)

@@ -12,7 +12,7 @@ from stream_app.jobs.changelog_reader import partition_counts
 from stream_app.jobs.send.outbox import Outbox
 from stream_app.jobs.verification.dead_letters import read_letters
 from stream_app.settings import Settings
-from stream_app.stores.log_reader import LogReader
+from stream_app.stores.log_reader import log_reader
 from stream_app.wire import dead_letter
 from stream_app.wire.refusal import Refusal
 
@@ -30,12 +30,8 @@ class MissingLetters:
         """Which letters there are."""
         counts = await partition_counts(settings, self._topic)
         self._partitions = counts[self._topic]
-        log = LogReader(settings)
-        await log.start()
-        try:
+        async with log_reader(settings) as log:
             self._there = set(await read_letters(log, self._topic, self._partitions))
-        finally:
-            await log.stop()
 
     async def put(self, record: Any, refusal: Refusal) -> None:
         """The letter of a record, unless it is there."""
