@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -24,8 +23,8 @@ from stream_app.jobs.replay import processes
 from stream_app.jobs.replay.checkpoint import has_states, open_checkpoint
 from stream_app.jobs.replay.order import Order
 from stream_app.jobs.replay.showing import Replayed, print_replayed
-from stream_app.jobs.replay.span import Span, find_span
-from stream_app.jobs.replay.table import join_parts
+from stream_app.jobs.replay.span import find_span
+from stream_app.jobs.replay.table import join_parts, part_file
 from stream_app.jobs.replay.target import Target, read_target
 from stream_app.jobs.replay.work import Work
 from stream_app.settings import Settings
@@ -60,20 +59,19 @@ class _Replay:
     def run(self) -> Replayed:
         """Everything, in order."""
         began = time.monotonic()
-        span, work = asyncio.run(self._look())
         with tempfile.TemporaryDirectory(prefix="ltv-replay-", dir=self._beside()) as name:
-            work = dataclasses.replace(work, span=span, directory=Path(name))
+            work = asyncio.run(self._look(Path(name)))
             try:
                 with interruptible():
                     ran = self._fold(work)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(self._interrupted()) from None
             if self._target.file is not None:
-                parts = [work.directory / f"partition-{one}.parquet" for one in span.partitions]
+                parts = [part_file(work.directory, one) for one in work.partitions]
                 join_parts(parts, work.directory / "whole.parquet", self._target.file)
         return Replayed(
             target=self._target,
-            span=span,
+            span=work.span,
             outcomes=ran.outcomes,
             as_of=self._as_of,
             model=work.parameters.id if work.parameters is not None else None,
@@ -96,7 +94,7 @@ class _Replay:
             return "Interrupted before anything was folded; the same command begins."
         return "Interrupted: nothing was kept; --checkpoint DIRECTORY would have."
 
-    async def _look(self) -> tuple[Span, Work]:
+    async def _look(self, directory: Path) -> Work:
         async with log_reader(self._settings) as log:
             span = await find_span(self._settings, log, self._order.begin, self._order.end)
             if self._target.kind == "build":
@@ -104,7 +102,7 @@ class _Replay:
         if self._order.checkpoint is not None:
             span = open_checkpoint(self._order.checkpoint, self._settings, span, self._target)
         parameters = await parameters_in_use(self._settings)
-        return span, Work(
+        return Work(
             settings=self._settings,
             span=span,
             partitions=tuple(span.partitions),
@@ -113,7 +111,7 @@ class _Replay:
             parameters=parameters,
             checkpoint=self._order.checkpoint,
             rate=self._order.rate,
-            directory=Path(os.curdir),
+            directory=directory,
         )
 
     def _fold(self, work: Work) -> processes.Ran:

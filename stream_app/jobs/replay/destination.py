@@ -11,7 +11,7 @@ from stream_app import failpoints
 from stream_app.jobs.builds.writing import ADVICE, HEAD
 from stream_app.jobs.replay.checkpoint import Folded
 from stream_app.jobs.replay.letters import MissingLetters
-from stream_app.jobs.replay.table import Table, write_part
+from stream_app.jobs.replay.table import Table, part_file, write_part
 from stream_app.jobs.replay.target import Target
 from stream_app.jobs.send.outbox import Outbox
 from stream_app.settings import Settings
@@ -50,7 +50,7 @@ class Destination:
     async def take(self, number: int, folded: Folded, table: Table) -> int:
         """All customers of a partition; how many were written to a changelog, acknowledged."""
         if self._target.kind == "file":
-            write_part(self._directory / f"partition-{number}.parquet", number, table)
+            write_part(part_file(self._directory, number), number, table)
         if self._outbox is None:
             return 0
         topic = self._settings.changelog_topic

@@ -145,6 +145,11 @@ _MONEY: Final = ("gross", "refunds", "revenue", "aov", "ltv_365", "ltv", "ltv_fo
 _FLOATS: Final = ("p_alive", "churn_30", "churn_90", "orders_365")
 
 
+def part_file(directory: Path, number: int) -> Path:
+    """Where the customers of a partition are until all are joined."""
+    return directory / f"partition-{number}.parquet"
+
+
 def write_part(file: Path, number: int, table: Table) -> None:
     """The customers of one partition, in a file of their own."""
     import duckdb
