@@ -49,7 +49,7 @@ def outcome(command: click.Command, arguments: Sequence[str] | None = None) -> i
         answer: Any = command.main(args=arguments, prog_name="ltv", standalone_mode=False)
         return answer if isinstance(answer, int) else 0
     except LtvError as error:
-        error = _denied(error) or error
+        error = _by_kafka(error) or error
         _say(str(error))
         return error.exit_code
     except click.Abort as abort:  # what click makes of Ctrl-C; a command may have said more
@@ -62,20 +62,20 @@ def outcome(command: click.Command, arguments: Sequence[str] | None = None) -> i
         _leave_stdout_alone()
         return 1
     except Exception as error:
-        refusal = _denied(error)
-        if refusal is None:
+        known = _by_kafka(error)
+        if known is None:
             raise
-        _say(str(refusal))
-        return refusal.exit_code
+        _say(str(known))
+        return known.exit_code
 
 
-def _denied(error: BaseException) -> LtvError | None:
-    """The same error as what it is where Kafka wants a right that the user does not have."""
+def _by_kafka(error: Exception) -> LtvError | None:
+    """What an error means where Kafka or its client is behind it; None: it is not."""
     if "aiokafka" not in sys.modules:  # importing it costs what a command without Kafka has not
         return None
-    from stream_app.stores.kafka_trouble import denied
+    from stream_app.stores.kafka_trouble import denied, foreseen
 
-    return denied(error)
+    return denied(error) if isinstance(error, LtvError) else foreseen(error)
 
 
 def _say(sentence: str) -> None:

@@ -25,7 +25,7 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
-from stream_app.errors import ConfigurationError, LtvError, Unreachable
+from stream_app.errors import ConfigurationError, Fault, LtvError, Unreachable
 from stream_app.settings import Settings
 
 ASK_SECONDS: Final = 5.0
@@ -77,6 +77,25 @@ def denied(error: BaseException | None) -> ConfigurationError | None:
             return ConfigurationError(f"Kafka gives this user no right to {_what(error)}; {RIGHTS}")
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return None
+
+
+def foreseen(error: BaseException) -> LtvError | None:
+    """What an error of Kafka's client that nobody caught means; None: it is none of Kafka's.
+
+    >>> foreseen(TopicAuthorizationFailedError("purchases")).exit_code, foreseen(KeyError(1))
+    (78, None)
+    """
+    if (refusal := denied(error)) is not None:
+        return refusal
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KafkaError):
+        cause = cause.__cause__
+    if cause is None:
+        return None
+    return Fault(
+        f"Kafka failed while we worked: {str(cause) or cause!r}; restart when the broker is well,"
+        " what was acknowledged is kept"
+    )
 
 
 def _what(error: KafkaError) -> str:

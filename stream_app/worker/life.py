@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from stream_app import failpoints
 from stream_app.errors import ConfigurationError, Deposed, Fault, LtvError
 from stream_app.settings import Settings
-from stream_app.stores.kafka_trouble import denied
+from stream_app.stores.kafka_trouble import denied, foreseen
 from stream_app.stores.topic_plan import Role
 from stream_app.stores.topics import ensure_topics
 
@@ -157,10 +157,11 @@ async def _check_idle(worker: Worker) -> None:
 
 def report(reason: BaseException) -> int:
     """One sentence for whoever is on call, and the exit code that tells the supervisor."""
-    reason = denied(reason) or reason  # restarting would not give us the right
-    if isinstance(reason, LtvError):
-        log.error(str(reason), exit_code=reason.exit_code)
-        return reason.exit_code
+    # Restarting would not give us a right that is missing.
+    known = denied(reason) or reason if isinstance(reason, LtvError) else foreseen(reason)
+    if known is not None:
+        log.error(str(known), exit_code=known.exit_code)
+        return known.exit_code
     log.error("unexpected fault; restarting is safe", exc_info=reason, exit_code=Fault.exit_code)
     return Fault.exit_code
 

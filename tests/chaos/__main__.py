@@ -1,6 +1,7 @@
-"""python -m tests.chaos --seed N (--minutes M | --round K): see the package.
+"""python -m tests.chaos --seed N (--minutes M | --round K) [--planted BUG]: see the package.
 
-Exit codes: 0 all rounds clean, 1 one was not, 130 Ctrl-C, 143 SIGTERM.
+Exit codes: 0 all rounds clean, 1 one was not, 130 Ctrl-C, 143 SIGTERM. With a bug planted it is the
+other way round: 0 as soon as a round is not clean, 1 when all were.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 from tests.chaos.draw import draw_round
+from tests.chaos.planted import BUGS, planted
 from tests.chaos.play import play
 from tests.chaos.results import Results, line
 
@@ -25,8 +28,11 @@ LONG_SECONDS = 60.0
 """Of a round in which nothing was folded for so long the logs are kept, clean as it may be."""
 
 
-async def run(results: Results, numbers: Iterator[int], logs: Path, seed: int) -> None:
+async def run(
+    results: Results, numbers: Iterator[int], logs: Path, given: argparse.Namespace
+) -> None:
     """Round after round; what a clean one leaves behind is removed."""
+    seed = given.seed
     for number in numbers:
         round = draw_round(seed, number)
         directory = _new(logs / f"seed-{seed}-round-{number}")
@@ -37,6 +43,9 @@ async def run(results: Results, numbers: Iterator[int], logs: Path, seed: int) -
             raise
         results.played.append(played)
         say(line(played))
+        if played.failure and given.planted:
+            say(f"caught: {played.failure.strip().splitlines()[-1]}")
+            return
         if played.failure:
             say(f"{round}\n{played.failure}\nlogs: {directory}\nagain: {round.command}")
         elif played.longest_seconds < LONG_SECONDS:
@@ -71,7 +80,7 @@ async def main(given: argparse.Namespace) -> int:
     results = Results(given.seed)
     caught: list[signal.Signals] = []
     running = asyncio.ensure_future(
-        run(results, iter([given.round]) if given.round else numbers, logs, given.seed)
+        run(results, iter([given.round]) if given.round else numbers, logs, given)
     )
 
     def stop(number: signal.Signals) -> None:
@@ -80,14 +89,18 @@ async def main(given: argparse.Namespace) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop, number)
-    await asyncio.wait([running])
+    with planted(given.planted, logs) if given.planted else nullcontext():
+        await asyncio.wait([running])
     if not caught:
         running.result()
-    result = "failed" if results.failed else "interrupted" if caught else "clean"
+    failed = bool(results.failed)
+    result = "failed" if failed else "interrupted" if caught else "clean"
+    if given.planted and not caught:
+        result = f"{given.planted} was {'caught' if failed else 'missed'}"
     say(f"\n{results.table(result)}")
     if results.played and not given.round:
         results.keep(result)
-    return 128 + caught[0] if caught else int(bool(results.failed))
+    return 128 + caught[0] if caught else int(failed is not bool(given.planted))
 
 
 def arguments() -> argparse.Namespace:
@@ -96,6 +109,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--minutes", type=float, default=10.0, help="begin rounds for so long")
     parser.add_argument("--round", type=int, default=0, help="play this one alone")
+    parser.add_argument("--planted", choices=BUGS, help="with this bug, until it is caught")
     parser.add_argument("--logs", type=Path, default=None, help="where failed rounds are kept")
     return parser.parse_args()
 

@@ -12,14 +12,21 @@ from tests.rig.outages import kafka_pause, kafka_resume, lasts
 from tests.rig.proxy import FETCH, OFFSET_COMMIT, PRODUCE, KafkaProxy, Rule, Trouble, kafka_proxy
 from tests.rig.script import (
     begin,
+    drain,
     enough,
+    exits,
+    feed,
     folded,
+    freezes_at,
     kafka_kill,
     kafka_start,
     keep_running,
+    launch,
     ready,
     reread,
     restart,
+    sigcont,
+    sigterm,
     start,
 )
 from tests.rig.servers import Broker
@@ -167,6 +174,25 @@ async def test_a_killed_broker_comes_back_and_nothing_is_lost(
                     *outages,
                     enough(),
                     reread(),
+                ]
+            )
+
+
+@pytest.mark.fault("F6")
+async def test_a_broker_that_is_away_while_a_worker_recovers_or_starts(
+    stages: Stages, tmp_path: Path
+) -> None:
+    """Recovery goes on when it is back, or begins anew; a start ends with a sentence."""
+    broker = Broker(tmp_path / "kafka")
+    with broker.kafka:
+        async with stages.open(broker=broker, REQUEST_SECONDS="5") as stage:
+            await stage.play(
+                [
+                    *(start(), feed(4_000), drain(), sigterm()),
+                    *(launch(FAILPOINT="during_recovery:2:stop"), freezes_at("during_recovery")),
+                    *(kafka_kill(), sigcont(), keep_running(), lasts(8.0)),
+                    *(launch("b"), exits(1, "b", within=ENDED_SECONDS)),
+                    *(kafka_start(), ready(seconds=READY_SECONDS), feed(500), reread()),
                 ]
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.faults.results import NO_TEST, Row, keep, table
 from tests.rig.account import Run
 from tests.rig.pulse import Pulse
 
+TESTS = Path(__file__).parents[1]
+MARK = re.compile(r"pytest\.mark\.fault\(([^)]*)\)")
+NAME = re.compile(r'"(F\d+)"')
 RUNS = [Run(7, 1_000, 20, unavailable_seconds=1.25), Run(8, 500, 10, 2, 1, 3.5)]
 
 
@@ -24,6 +28,14 @@ def test_a_row_adds_up_its_runs_and_keeps_the_longest_outage() -> None:
     assert _row("F1", passed=2).cells() == (
         *("F1", "2", "1500", "30", "2", "1", "3.5", "7 8", "passed"),
     )
+
+
+def test_every_fault_has_a_test_that_says_so() -> None:
+    sources = [path.read_text() for path in TESTS.rglob("test_*.py")]
+    marked = {
+        name for text in sources for mark in MARK.findall(text) for name in NAME.findall(mark)
+    }
+    assert marked == set(FAULTS)
 
 
 def test_one_failed_test_fails_its_row_and_so_does_none() -> None:
