@@ -186,6 +186,8 @@ async def test_a_build_without_state_is_not_ready(yard: Yard) -> None:
 async def test_an_unfinished_build_is_not_ready(yard: Yard) -> None:
     await yard.two.mark_unfinished(1)
     assert "Build 2 is unfinished" in str(await yard.refused())
+    assert [one.unfinished for one in (await yard.listed()).values()] == [False, True]
+    assert "  unfinished  " in list(lines(*await listed(yard.settings)))[2]
 
 
 async def test_a_build_that_lags_is_not_ready(yard: Yard) -> None:

@@ -39,6 +39,8 @@ class Listed:
     """Workers alive."""
     stateless: int
     """Partitions that hold no state yet."""
+    unfinished: bool
+    """Whether its backfill or replay has not come to its end: no worker takes it yet."""
     lag: int | None
     """Records of the topics that are not in the state; None where one of them is gone."""
     topics: list[str]
@@ -104,6 +106,7 @@ async def _listed(
         state=group.state,
         members=group.members,
         stateless=build.partitions - len(marks),
+        unfinished=any(mark.unfinished for mark in marks.values()),
         lag=await lag(log, cut_of(marks), counts),
         topics=sorted(topics_of(marks)),
         publishes=publication.build == build.number,
@@ -147,15 +150,22 @@ def lines(publication: Publication, builds: list[Listed]) -> Iterator[str]:
 
 
 def _row(one: Listed, publication: Publication) -> tuple[str, ...]:
-    lag = "?" if one.lag is None else f"{one.lag:,}"
     return (
         str(one.build),
         f"{one.partitions:,}",
         f"{one.records:,}",
         f"{one.members:,}",
-        "no state" if one.stateless == one.partitions else lag,
+        _far(one),
         _in_redis(one, publication),
     )
+
+
+def _far(one: Listed) -> str:
+    if one.unfinished:
+        return "unfinished"
+    if one.stateless == one.partitions:
+        return "no state"
+    return "?" if one.lag is None else f"{one.lag:,}"
 
 
 def _in_redis(one: Listed, publication: Publication) -> str:

@@ -62,7 +62,13 @@ async def find_span(settings: Settings, log: LogReader, begin: str | None, end: 
     ends = await _resolved(settings, log, "--to", end, log_ends, log_ends)
     for place in places:
         _check(settings, place, (starts[place], ends[place]), (log_starts, log_ends), begin)
-    return Span(starts, ends)
+    span = Span(starts, ends)
+    if (begin or end) and not any(span.records(number) for number in span.partitions):
+        raise UsageError(
+            "no record lies in this range; times are those at which Kafka got the records, and"
+            " --from is where it begins, --to where it ends"
+        )
+    return span
 
 
 async def _places(settings: Settings) -> list[TopicPartition]:

@@ -159,6 +159,11 @@ def test_a_range_that_is_not_there_is_one_sentence(log: Log) -> None:
     assert "--from is after --to" in backwards
 
 
+def test_a_range_in_which_nothing_lies_is_one_sentence(log: Log) -> None:
+    for range in (("--to", "2001-01-01"), ("--from", "2100-01-01")):
+        assert "no record lies in this range" in refusal(log[0], UsageError, *range)
+
+
 def test_another_partition_count_than_the_topics_have_is_one_sentence(log: Log) -> None:
     said = refusal(log[0] | {"LTV_PARTITIONS": "5"}, ConfigurationError)
     assert "has 3 partitions, LTV_PARTITIONS says 5" in said
