@@ -116,7 +116,8 @@ def made_of(settings: Settings, published: PublishedCohorts, asked: Question, da
     """The report, with costs where a file of them is set."""
     costs = None
     if settings.cac_file:
-        costs = by_month(read_costs(Path(settings.cac_file), published.currency), asked.channel)
+        read = read_costs(Path(settings.cac_file), published.currency, "LTV_CAC_FILE")
+        costs = by_month(read, asked.channel)
     made = report(published.columns, asked.asked, known_at(settings, published, day), costs)
     return Made(made, answer(made, published, day))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from stream_app.errors import UsageError
-from stream_app.jobs.send.columns import fields_of, parse_mapping, require
+from stream_app.jobs.send.columns import fields_of, parse_mapping, require, told
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from stream_app.jobs.send.columns import fields_of, parse_mapping, require
         (["date", "occurred_at"], [None, "occurred_at"]),
         (["customer", "customer_id"], [None, "customer_id"]),
         (["note", "ordered_at"], [None, "ordered_at"]),
+        (["customer_unique_id", "payment_value"], ["customer_id", "amount"]),
+        (["quantity", "dollars"], [None, "amount"]),
     ],
 )
 def test_headers_are_guessed_and_exact_names_win(
@@ -46,3 +48,17 @@ def test_a_file_that_cannot_hold_what_is_needed_is_refused_before_its_first_row(
     require(fields_of(header, {}, "f.csv"), "signup", header, "f.csv")
     header = ["customer_id", "date", "type"]
     require(fields_of(header, {}, "f.csv"), "purchase", header, "f.csv")
+
+
+@pytest.mark.parametrize("quantity", ["Quantity", "qty", "Units"])
+def test_a_price_beside_a_quantity_is_no_guess_but_a_question(quantity: str) -> None:
+    header = ["CustomerID", "InvoiceDate", quantity, "Price"]
+    with pytest.raises(UsageError, match=r"--map amount=Price if it is the whole line's"):
+        fields_of(header, {}, "f.csv")
+    assert fields_of(header, {"amount": "Price"}, "f.csv")[-1] == "amount"
+
+
+def test_what_was_taken_for_what_is_told_with_what_was_not() -> None:
+    header = ["user", "Total", "note", "memo"]
+    said = told(header, fields_of(header, {}, "f.csv"))
+    assert said == "customer_id is 'user', amount is 'Total'; not used: 'note', 'memo'"

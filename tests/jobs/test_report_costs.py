@@ -16,7 +16,7 @@ JANUARY, FEBRUARY = month_from_text("2024-01"), month_from_text("2024-02")
 def costs(tmp_path: Path, text: str, currency: str = "USD") -> list[Cost]:
     path = tmp_path / "costs.csv"
     path.write_bytes(text.encode())
-    return read_costs(path, currency)
+    return read_costs(path, currency, "--cac")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -64,4 +64,4 @@ def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "costs.csv"
     path.write_bytes(b"month,amount,currency\n\xff\xfe")
     with pytest.raises(UsageError, match=r"--cac .* can't be read"):
-        read_costs(path, "USD")
+        read_costs(path, "USD", "--cac")

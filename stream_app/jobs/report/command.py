@@ -177,7 +177,8 @@ def _costs(settings: Settings, options: Options, currency: str) -> dict[int, int
     path = options.cac or (Path(settings.cac_file) if settings.cac_file else None)
     if path is None:
         return None
-    return by_month(read_costs(path, currency), options.channel)
+    asked_by = "--cac" if options.cac else "LTV_CAC_FILE"
+    return by_month(read_costs(path, currency, asked_by), options.channel)
 
 
 def _print(made: Made, options: Options) -> None:

@@ -25,13 +25,16 @@ class Cost(NamedTuple):
     amount_minor: int
 
 
-def read_costs(path: Path, currency: str) -> list[Cost]:
-    """The rows of a file; UsageError names the line and what is wrong with it."""
+def read_costs(path: Path, currency: str, asked_by: str) -> list[Cost]:
+    """The rows of a file; UsageError names the line and what is wrong with it.
+
+    ``asked_by`` is the option or the setting that named the file.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(_costs(file, path.name, currency))
+            return list(_costs(file, f"{asked_by} {path.name!a}", currency))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"--cac {str(path)!a} can't be read: {error}.") from None
+        raise UsageError(f"{asked_by} {str(path)!a} can't be read: {error}.") from None
 
 
 def by_month(costs: Iterable[Cost], channel: str | None) -> dict[int, int]:
@@ -50,7 +53,7 @@ def _costs(file: Iterator[str], name: str, currency: str) -> Iterator[Cost]:
     missing = [column for column in NEEDED if column not in header]
     if missing:
         raise UsageError(
-            f"--cac {name!a} has no column {' or '.join(missing)}; its first line must name month,"
+            f"{name} has no column {' or '.join(missing)}; its first line must name month,"
             " amount and currency, and may name channel."
         )
     rows = csv.reader(file, delimiter=delimiter)
@@ -60,7 +63,7 @@ def _costs(file: Iterator[str], name: str, currency: str) -> Iterator[Cost]:
                 yield _cost(header, cells, currency)
             except ValueError as error:
                 line = rows.line_num + 1
-                raise UsageError(f"--cac {name!a} line {line}: {error}.") from None
+                raise UsageError(f"{name} line {line}: {error}.") from None
 
 
 def _cost(header: Sequence[str], cells: Sequence[str], currency: str) -> Cost:

@@ -16,24 +16,31 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
     "event_id": ("transaction_id", "payment_id", "refund_id", "id"),
     "customer_id": (
         "customer", "user_id", "user", "client_id", "client", "buyer_id", "member_id",
-        "account_id", "cust_id", "master_id",
+        "account_id", "cust_id", "master_id", "customer_unique_id", "customer_no",
+        "customer_number", "shopper_id",
     ),
     "order_id": ("order", "order_no", "order_number", "invoice_id", "invoice_no", "invoice"),
     "amount": (
-        "total", "order_total", "total_amount", "total_price", "amount_paid", "price", "revenue",
-        "value", "dollars",
+        "total", "order_total", "total_amount", "total_price", "amount_paid", "grand_total",
+        "payment_value", "order_value", "transaction_amount", "price", "revenue", "sales", "value",
+        "dollars",
     ),
     "currency": ("currency_code", "ccy"),
     "fx_rate": ("exchange_rate",),
     "occurred_at": (
         "event_time", "timestamp", "datetime", "created_at", "order_date", "purchase_date",
-        "purchased_at", "signup_date", "signed_up_at", "invoice_date", "date", "time", "ts",
+        "purchased_at", "order_purchase_timestamp", "purchase_timestamp", "order_timestamp",
+        "order_time", "transaction_date", "transaction_time", "event_timestamp", "paid_at",
+        "signup_date", "signed_up_at", "invoice_date", "date", "time", "ts",
     ),
     "ordered_at": (),
     "channel": ("acquisition_channel", "utm_source", "source"),
     "kind": (),
     "items": (),
 }  # fmt: skip
+
+OF_ONE_PIECE = frozenset({"price", "value"})
+PIECES = ("quantity", "qty", "units", "pieces")
 
 NEEDED = {
     "purchase": ("customer_id", "amount", "occurred_at"),
@@ -73,10 +80,33 @@ def fields_of(header: Sequence[str], mapping: Mapping[str, str], where: str) -> 
         for name in (field, *guesses):
             if field not in found and name in names and names.index(name) not in found.values():
                 found[field] = names.index(name)
+    if "amount" not in mapping:
+        _refuse_price_of_one_piece(header, names, found, where)
     fields: list[str | None] = [None] * len(header)
     for field, index in found.items():
         fields[index] = field
     return fields
+
+
+def _refuse_price_of_one_piece(
+    header: Sequence[str], names: Sequence[str], found: Mapping[str, int], where: str
+) -> None:
+    """A price beside a quantity is most often that of one piece, and a guess would be wrong money.
+
+    >>> fields_of(["Customer ID", "Date", "Quantity", "Price"], {}, "lines.csv")
+    Traceback (most recent call last):
+    stream_app.errors.UsageError: lines.csv has 'Quantity' beside 'Price', ...
+    """
+    index = found.get("amount")
+    if index is None or names[index] not in OF_ONE_PIECE:
+        return
+    for column, name in zip(header, names, strict=True):
+        if name in PIECES:
+            raise UsageError(
+                f"{where} has {column!r} beside {header[index]!r}, which may be the price of one"
+                f" piece: say --map amount={header[index]} if it is the whole line's, else make a"
+                " column of the product (`ltv backfill` reads SQL, too)."
+            )
 
 
 def require(fields: Iterable[str | None], kind: str, header: Sequence[str], where: str) -> None:
@@ -90,6 +120,17 @@ def require(fields: Iterable[str | None], kind: str, header: Sequence[str], wher
         f" {', '.join(header)}. Say which with --map {missing[0]}=COLUMN"
         " (or say what the rows are with --type)."
     )
+
+
+def told(header: Sequence[str], fields: Sequence[str | None]) -> str:
+    """Which column was taken for what, and which for nothing.
+
+    >>> told(["Customer ID", "Total", "note"], ["customer_id", "amount", None])
+    "customer_id is 'Customer ID', amount is 'Total'; not used: 'note'"
+    """
+    used = [f"{field} is {name!r}" for name, field in zip(header, fields, strict=True) if field]
+    unused = [repr(name) for name, field in zip(header, fields, strict=True) if field is None]
+    return ", ".join(used) + (f"; not used: {', '.join(unused)}" if unused else "")
 
 
 def plain(column: str) -> str:

@@ -83,8 +83,12 @@ def feeds(settings: Settings, order: Order) -> Iterator[Feed]:
     kind = order.kind or "purchase"
     for path in order.files:
         messages = Messages(settings, kind)
-        with closing(open_source(path, kind, mapping)) as source:
+        with closing(open_source(path, kind, mapping, _tell)) as source:
             yield Feed(path.name, messages.of(source.rows), source.fraction)
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _simulated(settings: Settings, order: Order) -> Feed:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, TextIO
 import msgspec
 
 from stream_app.errors import UsageError
-from stream_app.jobs.send.columns import fields_of, require
+from stream_app.jobs.send.columns import fields_of, require, told
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -44,17 +44,25 @@ class Source(NamedTuple):
     close: Callable[[], None]
 
 
-def open_source(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
+Tell = Callable[[str], None]
+"""Shows a person a line: which column is taken for what."""
+
+
+def _nobody(_line: str) -> None:
+    pass
+
+
+def open_source(path: Path, kind: str, mapping: Mapping[str, str], tell: Tell = _nobody) -> Source:
     """Open a file by the end of its name; `kind` is what rows are that do not say."""
     name = path.name.lower().removesuffix(".gz")
     if name.endswith((".parquet", ".pq")):
-        return _parquet(path, kind, mapping)
+        return _parquet(path, kind, mapping, tell)
     if name.endswith((".jsonl", ".ndjson", ".json")):
         binary, fraction = opened(path)
         return Source(_json_rows(binary, path.name, mapping), fraction, binary.close)
     if name.endswith((".csv", ".tsv", ".txt")):
         binary, fraction = opened(path)
-        return Source(_csv_rows(binary, path.name, kind, mapping), fraction, binary.close)
+        return Source(_csv_rows(binary, path.name, kind, mapping, tell), fraction, binary.close)
     raise UsageError(f"{path.name} is not .csv, .tsv, .jsonl, .ndjson or .parquet (or those .gz).")
 
 
@@ -80,11 +88,13 @@ class _Unpacked(gzip.GzipFile):
         self._raw.close()
 
 
-def _csv_rows(binary: Binary, name: str, kind: str, mapping: Mapping[str, str]) -> Iterator[Row]:
+def _csv_rows(
+    binary: Binary, name: str, kind: str, mapping: Mapping[str, str], tell: Tell
+) -> Iterator[Row]:
     with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
         try:
             delimiter, header = csv_head(text)
-            picks = _picks(header, name, kind, mapping)
+            picks = _picks(header, name, kind, mapping, tell)
             reader = csv.reader(text, delimiter=delimiter)
             width = len(header)
             for cells in reader:
@@ -114,10 +124,12 @@ def csv_head(text: TextIO) -> tuple[str, list[str]]:
 
 
 def _picks(
-    header: list[str], name: str, kind: str, mapping: Mapping[str, str]
+    header: list[str], name: str, kind: str, mapping: Mapping[str, str], tell: Tell
 ) -> list[tuple[int, str]]:
     fields = fields_of(header, mapping, name)
     require(fields, kind, header, name)
+    if fields != header:
+        tell(f"{name}: {told(header, fields)}")
     return [(index, field) for index, field in enumerate(fields) if field is not None]
 
 
@@ -159,7 +171,7 @@ def _json_rows(binary: Binary, name: str, mapping: Mapping[str, str]) -> Iterato
             yield Row(line, fields, stripped if canonical else None)
 
 
-def _parquet(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
+def _parquet(path: Path, kind: str, mapping: Mapping[str, str], tell: Tell) -> Source:
     import duckdb
 
     connection = duckdb.connect()
@@ -172,7 +184,7 @@ def _parquet(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
     except duckdb.Error as error:
         raise UsageError(f"{path.name} can't be read as Parquet: {error}") from None
     header = [str(column[0]) for column in described]
-    picks = _picks(header, path.name, kind, mapping)
+    picks = _picks(header, path.name, kind, mapping, tell)
     total, seen = max(int(counted[0]) if counted else 0, 1), [0]
     cells = [(field, as_text(header[index], str(described[index][1]))) for index, field in picks]
     relation = f"read_parquet({quoted_text(str(path))})"
