@@ -46,6 +46,7 @@ GaugeName = Literal[
     "ltv_sweep_seconds",
     "ltv_score_age_seconds",
     "ltv_redis_up",
+    "ltv_kafka_answered_timestamp_seconds",
     "ltv_partitions",
     "ltv_partitions_held",
     "ltv_recovering",
@@ -175,6 +176,12 @@ TABLE: tuple[Declared, ...] = (
         " longest: a day and a sweep at most; absent where scores hold at a fixed instant",
     ),
     _gauge("ltv_redis_up", "boolean", "", "1 while Redis answers"),
+    _gauge(
+        "ltv_kafka_answered_timestamp_seconds",
+        "seconds",
+        "",
+        "When the brokers last answered the worker, Unix seconds",
+    ),
     _gauge("ltv_partitions", "partitions", "build", "Partitions that the build has"),
     _gauge(
         "ltv_partitions_held", "partitions", "build", "Partitions that this worker has recovered"

@@ -89,7 +89,7 @@ class Settings:
         "the base currency, in which money is summed")
     time_zone: str = _state(
         "LTV_TIMEZONE", kinds.zone(), "UTC", "the zone in which the business's days begin")
-    max_value: int = _input(
+    max_value: int = _state(
         "LTV_MAX_VALUE", kinds.integer(1024, 64 << 20), 983_040,
         "the largest value of a record that is accepted", unit="bytes")
     refused_limit: float = _input(

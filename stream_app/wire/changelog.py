@@ -91,6 +91,14 @@ class Watermark(Struct, frozen=True, kw_only=True):
     history: History | UnsetType = UNSET
     """Of a state that began with a backfill; UNSET, and not written, where all came from the log.
     The counts of ``sources`` are those of the log alone, ``max_at_us`` and ``net_minor`` of all."""
+    zone_rules: str | UnsetType = UNSET
+    """Digest of the zone's offsets since 1970; UNSET in a watermark of an older release."""
+
+    def counts_days_like(self, other: Watermark) -> bool:
+        """Whether days of both are the same in one zone, though of two releases of tzdata."""
+        if self.tzdata == other.tzdata or self.time_zone == other.time_zone == "UTC":
+            return True
+        return self.zone_rules is not UNSET and self.zone_rules == other.zone_rules
 
     @property
     def unfinished(self) -> bool:

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,7 @@ async def _start(worker: Worker) -> None:
     await _check_topics(worker.settings)
     for reader in worker.readers:
         await reader.start()
+    _kafka_answered(worker)
     await worker.models.first()
     app, fate = worker.app, worker.fate
     producer = await app.maybe_start_producer()
@@ -153,6 +155,13 @@ async def _check_idle(worker: Worker) -> None:
             if not error.retriable and not isinstance(error, KafkaTimeoutError):
                 raise
             log.info("the changelog's end can't be asked for now", why=repr(error))
+        else:
+            _kafka_answered(worker)
+
+
+def _kafka_answered(worker: Worker) -> None:
+    """A worker that has nothing to read must not look well while it reaches no broker."""
+    worker.metrics.set("ltv_kafka_answered_timestamp_seconds", time.time())
 
 
 def report(reason: BaseException) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stream_app.jobs.verification.textfile import METRICS
 from stream_app.metrics import TABLE
 from tests.docs.page import ROOT
 
@@ -21,16 +22,7 @@ PROMETHEUS = DEPLOY / "prometheus"
 RULES = sorted((PROMETHEUS / "rules").glob("*.yml"))
 DASHBOARDS = sorted((DEPLOY / "grafana" / "dashboards").glob("*.json"))
 
-VERIFY = {
-    f"ltv_verify_{name}"
-    for name in (
-        "mismatch_customers",
-        "missing_customers",
-        "extra_customers",
-        "money_difference_minor",
-        "finished_timestamp_seconds",
-    )
-}
+VERIFY = set(METRICS)
 """What `ltv verify --metrics` writes for a node exporter to read."""
 OTHERS = {
     "up",  # Prometheus

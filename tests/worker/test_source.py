@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from msgspec import structs
+from msgspec import UNSET, UnsetType, structs
 
 from stream_app.errors import SourceMismatch
 from stream_app.wire.changelog import History, SourcePosition, Watermark, anchor_of
@@ -132,7 +132,7 @@ async def test_a_deleted_changelog_is_refused_because_the_group_had_been_further
     sentence = await shop.refusal(None, {"purchases": 6, "signups": 0})
     assert "ltv-customers-changelog partition 0 has no state" in sentence
     assert "group ltv has committed offsets ({'purchases': 6})" in sentence
-    assert "the changelog was deleted; delete the group's offsets" in sentence
+    assert "the changelog was deleted; set the next LTV_BUILD" in sentence
 
 
 async def test_a_log_without_its_beginning_is_refused_when_there_is_no_state(shop: Shop) -> None:
@@ -201,11 +201,20 @@ async def test_settings_that_decide_state_must_be_those_it_was_built_with(
     assert f"was built with {name} {was!r}, {variable}: set it back" in sentence
 
 
-async def test_another_tzdata_is_refused_in_a_zone_with_rules() -> None:
+@pytest.mark.parametrize("rules", [UNSET, "0123456789abcdef"], ids=["unknown", "other"])
+async def test_another_tzdata_is_refused_where_the_zone_may_have_other_rules(
+    rules: str | UnsetType,
+) -> None:
     shop = Shop(TIMEZONE="Europe/Berlin")
-    await shop.check(shop.watermark)
-    sentence = await shop.refusal(structs.replace(shop.watermark, tzdata="1999a"))
+    before = structs.replace(shop.watermark, tzdata="1999a", zone_rules=rules)
+    sentence = await shop.refusal(before)
     assert "was built with tzdata '1999a', the tzdata package is" in sentence
+
+
+async def test_another_tzdata_with_the_same_rules_for_the_zone_does_not_matter() -> None:
+    shop = Shop(TIMEZONE="Europe/Berlin")
+    assert shop.watermark.zone_rules
+    await shop.check(structs.replace(shop.watermark, tzdata="1999a"))
 
 
 async def test_the_settings_are_looked_at_before_the_log(shop: Shop) -> None:

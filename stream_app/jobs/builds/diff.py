@@ -207,8 +207,8 @@ def _note_settings(
     mine, theirs = next(iter(one.values())), next(iter(other.values()))
     for name, variable in STATE_SETTINGS.items():
         was, now = getattr(mine, name), getattr(theirs, name)
-        if name == "tzdata" and {mine.time_zone, theirs.time_zone} == {"UTC"}:
-            continue  # no rule of tzdata reaches a state in UTC
+        if name == "tzdata" and mine.counts_days_like(theirs):
+            continue
         if was != now:
             findings.notes.append(
                 f"build {findings.one} was built with {variable} {was!r}, build"
