@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -223,3 +223,32 @@ async def test_a_frozen_broker_goes_on_and_nothing_is_lost(
                     reread(),
                 ]
             )
+
+
+@pytest.mark.fault("F6")
+async def test_a_worker_at_rest_says_when_a_broker_answered_last(
+    stages: Stages, tmp_path: Path
+) -> None:
+    """It has nothing to read, so neither its lag nor its exit would tell."""
+    broker = Broker(tmp_path / "kafka")
+    with broker.kafka:
+        async with stages.open(broker=broker, REQUEST_SECONDS="5") as stage:
+            await stage.play([start(), feed(500), drain()], judged=False)
+
+            async def answered() -> float:
+                return await stage.worker.total("ltv_kafka_answered_timestamp_seconds")
+
+            began = await answered()
+            assert began > 0
+            await eventually(lambda: _later(answered, began), "the brokers answer again")
+            await stage.play([kafka_pause(), lasts(6.0)], judged=False)
+            frozen = await answered()
+            await stage.play([lasts(3.0)], judged=False)
+            assert await answered() == frozen
+            await stage.play([kafka_resume()], judged=False)
+            await eventually(lambda: _later(answered, frozen), "the brokers are back", 60.0)
+            await stage.play([feed(500)])
+
+
+async def _later(answered: Callable[[], Awaitable[float]], than: float) -> bool:
+    return await answered() > than
