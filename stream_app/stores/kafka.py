@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from stream_app.errors import ConfigurationError
 from stream_app.settings import Settings
+from stream_app.stores import light_records  # noqa: F401 -- imported for what it does
 from stream_app.stores.kafka_trouble import why_unreachable
 
 FETCH_BYTES = 4 << 20

@@ -26,6 +26,7 @@ from faust.types import TP, ConsumerMessage
 from stream_app import failpoints
 from stream_app.errors import Fault
 from stream_app.settings import Settings
+from stream_app.stores import light_records  # noqa: F401 -- imported for what it does
 
 if TYPE_CHECKING:
     from stream_app.worker.app import LtvApp
@@ -205,7 +206,7 @@ class Consumer(driver.Consumer):
             tp.partition,
             last.offset,
             (last.timestamp or 0) / 1000.0,
-            last.timestamp_type,
+            0,  # the timestamp's type, which nobody asks for
             [],
             None,
             Slice(start, records, size),  # type: ignore[arg-type]

@@ -12,13 +12,11 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.structs import ConsumerRecord
 from faust.types import TP, ConsumerMessage
 
 from stream_app.metrics import Metrics
 from stream_app.settings import Settings
 from stream_app.wire.changelog import WATERMARK_KEY, decode_value, decode_watermark
-from stream_app.wire.record import Record
 from stream_app.wiring import nothing_yet, rules
 from stream_app.worker.agent import Agent
 from stream_app.worker.app import new_app
@@ -51,7 +49,7 @@ class MemoryThread(ConsumerThread):
         found = [one for one in log.records if one.offset >= self.at[tp]][: self.most]
         rest = [one for one in log.records if found and one.offset > found[-1].offset]
         self.at[tp] = found[-1].offset + 1 if rest else log.end
-        return [_fetched(one) for one in found]
+        return list(found)
 
     async def seek_all(self, positions: Mapping[TP, int]) -> None:
         await asyncio.sleep(0)
@@ -65,13 +63,6 @@ class MemoryThread(ConsumerThread):
 
     def assignment(self) -> set[TP]:
         return set(self.at)
-
-
-def _fetched(one: Record) -> ConsumerRecord[bytes, bytes]:
-    """The record as aiokafka gives it."""
-    return ConsumerRecord(
-        one.topic, one.partition, one.offset, one.timestamp, 0, one.key, one.value, None, 0, 0, ()
-    )
 
 
 class MemoryConsumer(Consumer):

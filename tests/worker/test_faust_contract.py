@@ -17,11 +17,12 @@ import faust.tables.base
 import faust.tables.manager
 import faust.tables.recovery
 import pytest
-from aiokafka.consumer.fetcher import Fetcher, OffsetResetStrategy
+from aiokafka.consumer.fetcher import Fetcher, OffsetResetStrategy, PartitionRecords
 from aiokafka.producer.sender import SendProduceReqHandler
 from faust.transport import consumer as transport_consumer
 from faust.transport.drivers import aiokafka as driver
 
+from stream_app.stores import light_records
 from stream_app.worker.app import LtvApp, SliceSchema
 from stream_app.worker.table import BulkRecovery, CustomerTable, Tables
 from stream_app.worker.transport import Consumer, ConsumerThread, Producer, Transport
@@ -121,6 +122,15 @@ def test_aiokafka_still_has_the_switches_we_set() -> None:
     assert "self._isolation_level" in source
     assert "_default_reset_strategy" in inspect.getsource(Fetcher)
     assert hasattr(OffsetResetStrategy, "NONE")
+
+
+def test_aiokafka_makes_its_records_where_we_make_ours() -> None:
+    """And whoever gave a consumer deserializers still gets its own."""
+    assert "self._consumer_record(tp, record)" in inspect.getsource(PartitionRecords)
+    source = inspect.getsource(light_records._theirs)
+    for name in ("_key_deserializer", "_value_deserializer", "offset", "timestamp", "headers"):
+        assert name in source
+    assert PartitionRecords._consumer_record is light_records._light
 
 
 def test_an_idempotent_producer_never_gives_a_batch_up_by_time() -> None:
