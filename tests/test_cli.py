@@ -2,11 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
+import click
 import pytest
+from aiokafka.errors import RequestTimedOutError, TopicAuthorizationFailedError
 from click.testing import CliRunner, Result
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from stream_app.cli import ltv
 from stream_app.cli.group import outcome
@@ -28,6 +33,7 @@ COMMANDS = (
     "fit",
     "validate",
     "models",
+    "replay",
     "serve",
     "topics",
     "settings",
@@ -153,3 +159,63 @@ def test_an_interrupt_ends_quietly_with_130() -> None:
         raise KeyboardInterrupt
 
     assert outcome(interrupted, []) == 130
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (RequestTimedOutError(), 1, "Kafka failed while we worked"),
+        (TopicAuthorizationFailedError("purchases"), 78, "no right to topic 'purchases'"),
+        (RedisTimeout("Timeout reading"), 1, "Redis does not answer: Timeout reading"),
+        (RedisError("OOM command not allowed"), 1, "Redis is out of memory"),
+    ],
+    ids=["kafka", "right", "redis", "memory"],
+)
+def test_what_a_server_does_in_the_middle_is_one_sentence(
+    error: Exception, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def command() -> None:
+        raise error
+
+    assert outcome(command, []) == code
+    said = capsys.readouterr().err
+    assert said.startswith("ltv: ")
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_what_nobody_foresaw_keeps_its_traceback() -> None:
+    @click.command()
+    def command() -> None:
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError):
+        outcome(command, [])
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+from stream_app.__main__ import main
+
+class Interrupt:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt)
+main()
+"""
+
+
+def test_an_interrupt_while_the_command_is_imported_ends_quietly() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == ""

@@ -49,7 +49,7 @@ def outcome(command: click.Command, arguments: Sequence[str] | None = None) -> i
         answer: Any = command.main(args=arguments, prog_name="ltv", standalone_mode=False)
         return answer if isinstance(answer, int) else 0
     except LtvError as error:
-        error = _by_kafka(error) or error
+        error = _foreseen(error) or error
         _say(str(error))
         return error.exit_code
     except click.Abort as abort:  # what click makes of Ctrl-C; a command may have said more
@@ -62,20 +62,29 @@ def outcome(command: click.Command, arguments: Sequence[str] | None = None) -> i
         _leave_stdout_alone()
         return 1
     except Exception as error:
-        known = _by_kafka(error)
+        known = _foreseen(error)
         if known is None:
             raise
         _say(str(known))
         return known.exit_code
 
 
-def _by_kafka(error: Exception) -> LtvError | None:
-    """What an error means where Kafka or its client is behind it; None: it is not."""
-    if "aiokafka" not in sys.modules:  # importing it costs what a command without Kafka has not
-        return None
-    from stream_app.stores.kafka_trouble import denied, foreseen
+def _foreseen(error: Exception) -> LtvError | None:
+    """What an error means where Kafka, Redis or its client is behind it; None: none of them is."""
+    # Importing a client costs what a command without one has not.
+    if "aiokafka" in sys.modules:
+        from stream_app.stores.kafka_trouble import denied, foreseen
 
-    return denied(error) if isinstance(error, LtvError) else foreseen(error)
+        if known := denied(error) if isinstance(error, LtvError) else foreseen(error):
+            return known
+    if "redis" in sys.modules:
+        from redis.exceptions import RedisError
+
+        from stream_app.stores.trouble import failure
+
+        if isinstance(error, RedisError):
+            return failure(error, "LTV_REDIS_URL")
+    return None
 
 
 def _say(sentence: str) -> None:
