@@ -54,7 +54,7 @@ class Sources:
                 self._check_bounds(partition, position, starts[partition], ends[partition])
             elif starts[partition] > 0 and not self._settings.history_trimmed:
                 raise self._trimmed(partition, starts[partition])
-        await self._check_anchors(watermark, starts)
+        await self.check_anchors(watermark, starts)
         return self._with_starts(watermark, starts)
 
     def _fresh(
@@ -133,7 +133,7 @@ class Sources:
                 f"{BACKFILL}"
             )
 
-    async def _check_anchors(
+    async def check_anchors(
         self, watermark: Watermark, starts: Mapping[TopicPartition, int]
     ) -> None:
         """The last record folded must still be the same record, where it still exists."""

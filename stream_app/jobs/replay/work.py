@@ -19,6 +19,7 @@ from aiokafka import TopicPartition
 
 from stream_app import failpoints
 from stream_app.core.models.parameters import ModelParameters
+from stream_app.errors import SourceMismatch
 from stream_app.jobs.builds.one_cut import rules_of
 from stream_app.jobs.replay import checkpoint
 from stream_app.jobs.replay.checkpoint import Folded
@@ -32,8 +33,10 @@ from stream_app.jobs.send.pace import Pace
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
 from stream_app.wire.beginning import nothing_yet
+from stream_app.wire.changelog import Watermark
 from stream_app.worker.fold import fold
 from stream_app.worker.partition import Partition
+from stream_app.worker.source import Sources
 
 CHECKPOINT_SECONDS: Final = 5.0
 CHECKPOINT_SHARE: Final = 0.05
@@ -105,6 +108,8 @@ class _Folding:
 
     async def _partition(self, number: int, to: Destination) -> Outcome:
         kept = checkpoint.load(self._work.checkpoint, number) if self._work.checkpoint else None
+        if kept is not None:
+            await self._check_log(number, kept.watermark)
         folded = kept or Folded(nothing_yet(self._settings), {}, {})
         reading = _Reading(self._work, number, folded, to.letters, self._tell)
         await self._read(reading)
@@ -113,6 +118,19 @@ class _Folding:
         return Outcome(
             number, folded.watermark, folded.refused, table.digests, table.totals, written
         )
+
+    async def _check_log(self, number: int, kept: Watermark) -> None:
+        """What is kept must be of these very records: a topic may have been made anew since."""
+        sources = Sources(self._settings, self._log, kept)
+        places = [TopicPartition(topic, number) for topic in kept.sources]
+        try:
+            await sources.check_anchors(kept, await self._log.starts(places))
+        except SourceMismatch as mismatch:
+            what = str(mismatch).partition(";")[0]
+            raise SourceMismatch(
+                f"--checkpoint {self._work.checkpoint} does not fit the log any more ({what}):"
+                " name another directory, or remove this one to begin anew"
+            ) from None
 
     async def _read(self, reading: _Reading) -> None:
         """To the end of the span; `Stopped` as soon as what is folded is kept."""

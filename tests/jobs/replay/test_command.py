@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from tests.jobs.replay.log import (
 )
 from tests.jobs.states import states_of, views_of
 from tests.ledger import Ledger
+from tests.rig.kafka_admin import recreate_topic
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -278,6 +280,22 @@ def test_the_checkpoint_of_another_replay_is_refused(log: Log, tmp_path: Path) -
     assert "time_zone was 'UTC', now it is 'Asia/Seoul'" in zone
     begun = refusal(log[0], UsageError, "--checkpoint", str(kept), "--from", f"{topic}:0=10")
     assert "another --from or --to" in begun
+
+
+def test_the_checkpoint_of_topics_that_were_made_anew_is_refused(
+    brokers: str, redis_url: str, tmp_path: Path
+) -> None:
+    environ = own(brokers, redis_url, PARTITIONS="1")
+    settings, kept = settings_of(environ), tmp_path / "kept"
+    some = records_of(replace(SHAPE, records=300))
+    fill(environ, some)
+    replay(environ, "--checkpoint", str(kept))
+    for topic in settings.source_topics:
+        asyncio.run(recreate_topic(settings, topic, 1))
+    fill(environ, records_of(replace(SHAPE, records=900, seed=12)))
+    said = refusal(environ, SourceMismatch, "--checkpoint", str(kept))
+    assert "does not fit the log any more (the record at offset" in said
+    assert "name another directory, or remove this one" in said
 
 
 @pytest.mark.parametrize("failpoint", ["backfill_marked", "replay_partition", "backfill_written"])
