@@ -55,15 +55,19 @@ def date() -> str:
 
 
 def commit() -> str:
-    """What is checked out; ``-dirty`` where it was changed."""
-    asked = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=FILE.parent,
+    """What is checked out; ``-dirty`` where more than tables of results was changed."""
+    name = _git("describe", "--always") or "unknown"
+    changed = _git(
+        "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)tests/**/*.csv"
     )
-    return asked.stdout.strip() or "unknown"
+    return f"{name}-dirty" if changed else name
+
+
+def _git(*words: str) -> str:
+    asked = subprocess.run(
+        ["git", *words], capture_output=True, text=True, check=False, cwd=FILE.parent
+    )
+    return asked.stdout.strip()
 
 
 def _machine() -> str:

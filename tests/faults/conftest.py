@@ -8,11 +8,13 @@ append it to results.csv.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict
 
 import pytest
 
+from tests.chaos.planted import planted
 from tests.faults.catalogue import FAULTS
 from tests.faults.results import Row, keep, table
 from tests.rig.account import PROPERTY, Run
@@ -32,6 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Watch over the whole run: tests elsewhere make faults as well."""
     config.pluginmanager.register(FaultTable(config), "fault table")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _planted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """``PLANTED=name`` gives the workers one of the bugs of tests/chaos/planted.py."""
+    name = os.environ.get("PLANTED", "")
+    with planted(name, tmp_path_factory.mktemp("bug")) if name else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")
