@@ -287,6 +287,18 @@ def test_nodes_are_drained_one_worker_at_a_time() -> None:
         deployment = one(resources, "Deployment", component)["spec"]
         assert budget["maxUnavailable"] == 1
         assert budget["selector"] == deployment["selector"]
+        assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert read(CHART / "Chart.yaml")["kubeVersion"] == ">=1.27.0-0", "older ones don't know that"
+
+
+def test_a_rollout_takes_one_worker_after_the_other_unless_all_are_to_go_at_once() -> None:
+    """The API server refuses `rollingUpdate` beside another type."""
+    assert worker_of()["spec"]["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+    }
+    at_once = worker_of("--set", "worker.strategy.type=Recreate")
+    assert at_once["spec"]["strategy"] == {"type": "Recreate"}
 
 
 def test_policies_let_through_what_is_needed_and_nothing_else() -> None:
