@@ -110,6 +110,9 @@ def test_no_value_is_unknown_to_the_schema_and_none_of_the_schema_is_missing() -
         (["settings.LTV_BROKERS=a:1"], "LTV_BROKERS"),
         (["settings.LTV_HTTP_PORT=9"], "LTV_HTTP_PORT"),
         (["settings.WORD=1"], "WORD"),
+        (["extraEnv[0].name=LTV_BROKERS"], "extraEnv"),
+        (["settings.LTV_MODEL_FILE=/etc/files/m.json"], "none of extraVolumeMounts"),
+        (["settings.LTV_CAC_FILE=/files/m.csv", "extraVolumeMounts[0].mountPath=/file"], "LTV_CAC"),
         (["worker.terminationGracePeriodSeconds=10"], "terminationGracePeriodSeconds"),
         (["wroker.replicas=2"], "wroker"),
     ],
@@ -178,6 +181,35 @@ def test_a_setting_comes_out_as_it_was_written() -> None:
     assert told["LTV_MAX_VALUE"] == "20000000"
     assert (accepted(told).drift, accepted(told).history_trimmed) == (0.05, True)
     assert told["LTV_LOG_FORMAT"] == "console"
+
+
+EXTRAS = """
+settings: {LTV_OTEL: true, LTV_MODEL_FILE: /etc/files/model.json}
+extraEnv: [{name: OTEL_EXPORTER_OTLP_ENDPOINT, value: "http://collector:4318"}]
+extraVolumes: [{name: files, configMap: {name: ltv-files}}]
+extraVolumeMounts: [{name: files, mountPath: /etc/files, readOnly: true}]
+networkPolicy: {extraEgress: [{ports: [{protocol: TCP, port: 4318}]}]}
+"""
+
+
+@examples
+def test_every_pod_has_what_was_asked_for_besides(example: Path, tmp_path: Path) -> None:
+    """Traces with their collector, a file that a setting names, and the way out to it."""
+    more = tmp_path / "more.yaml"
+    more.write_text(EXTRAS)
+    resources = rendered(example, "--values", str(more))
+    for pod in pods(resources):
+        told = environment(pod)
+        assert told["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+        assert accepted(told).otel
+        mounts = {each["name"]: each["mountPath"] for each in container(pod)["volumeMounts"]}
+        assert told["LTV_MODEL_FILE"].startswith(f"{mounts['files']}/")
+        assert {"name": "files", "configMap": {"name": "ltv-files"}} in pod["volumes"]
+    for policy in of_kind(resources, "NetworkPolicy"):
+        assert 4318 in _ports(policy["spec"]["egress"]), name_of(policy)
+    path = tmp_path / "rendered.yaml"
+    path.write_text(text(example, "--values", str(more)))
+    answer(tool("kubernetes-validate"), "--kubernetes-version", KUBERNETES, "--strict", path)
 
 
 @examples

@@ -38,6 +38,17 @@
 {{- if and .Values.kafka.ca.secret (not (hasSuffix "SSL" .Values.kafka.security)) -}}
 {{- fail "kafka.ca.secret is given, but kafka.security does not encrypt: set SSL or SASL_SSL" -}}
 {{- end -}}
+{{- range $name := list "LTV_MODEL_FILE" "LTV_CAC_FILE" -}}
+{{- with $file := index $.Values.settings $name -}}
+{{- $there := false -}}
+{{- range $.Values.extraVolumeMounts -}}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $file -}}{{- $there = true -}}{{- end -}}
+{{- end -}}
+{{- if not $there -}}
+{{- fail (printf "settings.%s is %s, where none of extraVolumeMounts is" $name $file) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.topicsJob.enabled .Values.strimzi.topics -}}
 {{- fail "topicsJob and strimzi.topics both make the topics: keep one" -}}
 {{- end -}}
