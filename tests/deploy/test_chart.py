@@ -104,6 +104,15 @@ def test_no_value_is_unknown_to_the_schema_and_none_of_the_schema_is_missing() -
         (["kafka.brokers="], "kafka.brokers is missing"),
         (["kafka.brokers=kafka"], "brokers"),
         (["kafka.security=SASL_SSL"], "kafka.worker.secret is missing"),
+        (["operator.enabled=true"], "redis.operator.secret is missing"),
+        (["verify.enabled=true"], "redis.operator.secret is missing"),
+        (
+            [
+                "kafka.security=SASL_SSL,kafka.worker.secret=w,kafka.fit.secret=f",
+                "operator.enabled=true,redis.operator.secret=r",
+            ],
+            "kafka.operator.secret is missing",
+        ),
         (["kafka.ca.secret=ca"], "kafka.security does not encrypt"),
         (["strimzi.topics=true"], "strimzi.cluster is missing"),
         (["strimzi.topics=true", "strimzi.cluster=a", "topicsJob.enabled=true"], "keep one"),
@@ -152,12 +161,20 @@ def _grace() -> int:
     return int(VALUES["worker"]["terminationGracePeriodSeconds"])
 
 
+def understood(found: Resource) -> bool:
+    """A command of ours; or a pod that waits until it is given one."""
+    if "command" in found:
+        return bool(found["command"] == ["sleep", "infinity"] and "args" not in found)
+    understands(found["args"])
+    return True
+
+
 @examples
 def test_every_process_is_a_command_with_settings_it_accepts(example: Path) -> None:
     found = list(pods(rendered(example)))
     assert found
     for pod in found:
-        understands(container(pod)["args"])
+        assert understood(container(pod))
         settings = accepted(environment(pod))
         assert settings.partitions == {**VALUES, **read(example)}["partitions"]
         assert set(environment(pod)) <= VARIABLES
@@ -343,6 +360,9 @@ def test_policies_let_through_what_is_needed_and_nothing_else() -> None:
     jobs = one(resources, "NetworkPolicy", "-jobs")["spec"]
     assert _ports(jobs["egress"]) == [53, 53, 9093, 9094]
     assert "ingress" not in jobs
+    operator = one(rendered(FULL), "NetworkPolicy", "-operator")["spec"]
+    assert _ports(operator["egress"]) == [53, 53, 9093, 6379]
+    assert "ingress" not in operator
     serve = one(rendered(FULL), "NetworkPolicy", "-serve")["spec"]
     assert _ports(serve["egress"]) == [53, 53, 6379]
     assert len(serve["ingress"][0]["from"]) == 2, "clients and Prometheus"
@@ -368,7 +388,7 @@ def test_every_pod_falls_under_a_policy_that_knows_it() -> None:
         for each in resources
         if each["kind"] in {"Deployment", "Job", "CronJob"}
     }
-    assert started == {"worker", "serve", "fit", "topics"} <= components
+    assert started == {"worker", "serve", "fit", "topics", "operator", "verify"} <= components
 
 
 def test_prometheus_finds_workers_that_still_recover_by_the_names_of_its_rules() -> None:
@@ -410,11 +430,20 @@ def test_what_is_switched_off_is_not_there() -> None:
     assert [name_of(each) for each in bare] == ["ltv-worker"] * 2
 
 
+def notes(example: Path) -> str:
+    """What Helm says after an installation."""
+    command = (tool("helm"), "install", "ltv", CHART, "--values", example, "--namespace", "x")
+    return answer(*command, "--dry-run=client").partition("NOTES:")[2]
+
+
 def test_the_notes_name_the_group_and_the_workers() -> None:
-    helm = tool("helm")
-    said = answer(
-        helm, "install", "ltv", CHART, "--values", FULL, "--dry-run=client", "--namespace", "x"
-    )
-    notes = said.partition("NOTES:")[2]
-    assert f"as group {Settings.app_id}-v2." in notes
-    assert "deployment/ltv-worker" in notes
+    said = notes(FULL)
+    assert f"as group {Settings.app_id}-v2." in said
+    assert "deployment/ltv-worker" in said
+
+
+def test_the_notes_say_where_commands_are_given_and_that_somebody_must_make_topics() -> None:
+    assert "exec deploy/ltv-operator -- ltv builds" in notes(FULL)
+    assert "makes the topics" not in notes(FULL)
+    assert "Nobody but you makes the topics" in notes(MINIMAL)
+    assert "deploy/ltv-operator" not in notes(MINIMAL)

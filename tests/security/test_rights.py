@@ -244,6 +244,9 @@ async def test_an_operator_backfills_switches_and_removes_builds_with_its_rights
         await does("cut-over", "--to", "2")
         operator["BUILD"] = "2"
         await does("builds")
+        await does("topics", "--check")
+        await does("models")
+        await does("fit", "--dry-run")
         await does("show", "c-1")
         await does("explain", "c-1")
         await does("verify", *history)

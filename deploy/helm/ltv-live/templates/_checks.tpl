@@ -27,9 +27,13 @@
 {{- fail "redis.serve.secret is missing: a secret with the URL of Redis" -}}
 {{- end -}}
 {{- end -}}
+{{- $operator := or .Values.operator.enabled .Values.verify.enabled -}}
+{{- if and $operator (not .Values.redis.operator.secret) -}}
+{{- fail "redis.operator.secret is missing: a secret with the URL of Redis" -}}
+{{- end -}}
 {{- if hasPrefix "SASL" .Values.kafka.security -}}
 {{- range $who := list "worker" "fit" "operator" -}}
-{{- $used := or (eq $who "worker") (and (eq $who "fit") $.Values.fit.enabled) (and (eq $who "operator") $.Values.topicsJob.enabled) -}}
+{{- $used := or (eq $who "worker") (and (eq $who "fit") $.Values.fit.enabled) (and (eq $who "operator") (or $operator $.Values.topicsJob.enabled)) -}}
 {{- if and $used (not (index $.Values.kafka $who).secret) -}}
 {{- fail (printf "kafka.%s.secret is missing: with %s there must be a password" $who $.Values.kafka.security) -}}
 {{- end -}}

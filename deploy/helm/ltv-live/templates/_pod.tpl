@@ -126,6 +126,15 @@ securityContext:
 {{- end }}
 {{- end -}}
 
+{{/* Of who may do what an operator does; topics may be made by hand, too. */}}
+{{- define "ltv.operator.env" -}}
+{{- $who := dict "root" . "who" "operator" -}}
+{{ include "ltv.settings" . }}
+- {name: LTV_REPLICATION, value: {{ .Values.topicsJob.replication | quote }}}
+{{ include "ltv.kafka.env" $who }}
+{{ include "ltv.redis.env" $who }}
+{{- end -}}
+
 {{/* What all pods have: room for temporary files, everything else being read-only, and what was asked for. */}}
 {{- define "ltv.mounts" -}}
 - {name: tmp, mountPath: /tmp}
