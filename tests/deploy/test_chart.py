@@ -442,6 +442,12 @@ def test_the_notes_name_the_group_and_the_workers() -> None:
     assert "deployment/ltv-worker" in said
 
 
+def test_so_few_workers_as_there_may_be_must_hold_everybody_and_the_notes_say_so() -> None:
+    assert VALUES["autoscaling"]["minReplicas"] >= 2
+    assert "KEDA may scale down to 2: as many as hold all customers in 2Gi each" in notes(FULL)
+    assert "KEDA" not in notes(MINIMAL)
+
+
 def test_the_notes_say_where_commands_are_given_and_that_somebody_must_make_topics() -> None:
     assert "exec deploy/ltv-operator -- ltv builds" in notes(FULL)
     assert "makes the topics" not in notes(FULL)
