@@ -11,7 +11,6 @@ import jsonschema
 import pytest
 
 from stream_app import __version__
-from stream_app.settings import Settings
 from stream_app.wiring import FOLDED_A_SECOND
 from stream_app.worker.life import STOP_SECONDS
 from tests.deploy.chart import (
@@ -37,13 +36,6 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 KUBERNETES = "1.37.0"
 
 examples = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-
-
-def refused(example: Path, *options: str) -> str:
-    """What Helm says when it refuses to render."""
-    code, said = outcome(tool("helm"), "template", "x", CHART, "--values", example, *options)
-    assert code != 0, "it was rendered"
-    return said
 
 
 # -- what the tools say ----------------------------------------------------------------------
@@ -87,48 +79,6 @@ def test_no_value_is_unknown_to_the_schema_and_none_of_the_schema_is_missing() -
     for name, inner in SCHEMA["properties"].items():
         if inner.get("additionalProperties") is False:
             assert set(inner["properties"]) == set(VALUES[name]), name
-
-
-# -- what must not be rendered ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        (["autoscaling.enabled=true", "autoscaling.maxReplicas=9"], "autoscaling.maxReplicas is 9"),
-        (["autoscaling.enabled=true", "autoscaling.minReplicas=0"], "minReplicas"),
-        (["worker.replicas=9"], "worker.replicas is 9, but 8 partitions"),
-        (["worker.replicas=0"], "replicas"),
-        (["serve.token.secret="], "serve.token.secret is missing"),
-        (["redis.worker.secret="], "redis.worker.secret is missing"),
-        (["kafka.brokers="], "kafka.brokers is missing"),
-        (["kafka.brokers=kafka"], "brokers"),
-        (["kafka.security=SASL_SSL"], "kafka.worker.secret is missing"),
-        (["operator.enabled=true"], "redis.operator.secret is missing"),
-        (["verify.enabled=true"], "redis.operator.secret is missing"),
-        (
-            [
-                "kafka.security=SASL_SSL,kafka.worker.secret=w,kafka.fit.secret=f",
-                "operator.enabled=true,redis.operator.secret=r",
-            ],
-            "kafka.operator.secret is missing",
-        ),
-        (["kafka.ca.secret=ca"], "kafka.security does not encrypt"),
-        (["strimzi.topics=true"], "strimzi.cluster is missing"),
-        (["strimzi.topics=true", "strimzi.cluster=a", "topicsJob.enabled=true"], "keep one"),
-        (["settings.LTV_BROKERS=a:1"], "LTV_BROKERS"),
-        (["settings.LTV_HTTP_PORT=9"], "LTV_HTTP_PORT"),
-        (["settings.WORD=1"], "WORD"),
-        (["extraEnv[0].name=LTV_BROKERS"], "extraEnv"),
-        (["settings.LTV_MODEL_FILE=/etc/files/m.json"], "none of extraVolumeMounts"),
-        (["settings.LTV_CAC_FILE=/files/m.csv", "extraVolumeMounts[0].mountPath=/file"], "LTV_CAC"),
-        (["worker.terminationGracePeriodSeconds=10"], "terminationGracePeriodSeconds"),
-        (["wroker.replicas=2"], "wroker"),
-    ],
-    ids=lambda value: value[-1] if isinstance(value, list) else "",
-)
-def test_values_that_do_not_go_together_are_refused(options: list[str], why: str) -> None:
-    assert why in refused(MINIMAL, *(word for option in options for word in ("--set", option)))
 
 
 # -- whether it fits the program -------------------------------------------------------------
@@ -428,28 +378,3 @@ def test_what_is_switched_off_is_not_there() -> None:
         *("--set", "podDisruptionBudget.enabled=false"),
     )
     assert [name_of(each) for each in bare] == ["ltv-worker"] * 2
-
-
-def notes(example: Path) -> str:
-    """What Helm says after an installation."""
-    command = (tool("helm"), "install", "ltv", CHART, "--values", example, "--namespace", "x")
-    return answer(*command, "--dry-run=client").partition("NOTES:")[2]
-
-
-def test_the_notes_name_the_group_and_the_workers() -> None:
-    said = notes(FULL)
-    assert f"as group {Settings.app_id}-v2." in said
-    assert "deployment/ltv-worker" in said
-
-
-def test_so_few_workers_as_there_may_be_must_hold_everybody_and_the_notes_say_so() -> None:
-    assert VALUES["autoscaling"]["minReplicas"] >= 2
-    assert "KEDA may scale down to 2: as many as hold all customers in 2Gi each" in notes(FULL)
-    assert "KEDA" not in notes(MINIMAL)
-
-
-def test_the_notes_say_where_commands_are_given_and_that_somebody_must_make_topics() -> None:
-    assert "exec deploy/ltv-operator -- ltv builds" in notes(FULL)
-    assert "makes the topics" not in notes(FULL)
-    assert "Nobody but you makes the topics" in notes(MINIMAL)
-    assert "deploy/ltv-operator" not in notes(MINIMAL)

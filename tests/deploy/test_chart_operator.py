@@ -1,4 +1,5 @@
-"""The chart, for those who operate it: who makes topics, where commands are given, who recounts."""
+"""The chart, for those who operate it: who makes topics, where commands are given, who recounts,
+and what is said after an installation."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ from tests.deploy.chart import (
 )
 from tests.deploy.facts import accepted, read, understands
 from tests.deploy.runbook import PAGE
+from tests.deploy.tooling import answer, tool
 from tests.docs.page import README
 
 FULL, MINIMAL = CHART / "ci" / "full.yaml", CHART / "ci" / "minimal.yaml"
@@ -113,3 +115,28 @@ def test_a_recount_leaves_its_metrics_where_a_node_exporter_reads_them(tmp_path:
     volumes = {each["name"]: each for each in pod["volumes"]}
     assert volumes["textfile"]["hostPath"] == read(more)["verify"]["textfile"]["hostPath"]
     assert pod["nodeSelector"] == read(more)["verify"]["nodeSelector"]
+
+
+def notes(example: Path) -> str:
+    """What Helm says after an installation."""
+    command = (tool("helm"), "install", "ltv", CHART, "--values", example, "--namespace", "x")
+    return answer(*command, "--dry-run=client").partition("NOTES:")[2]
+
+
+def test_the_notes_name_the_group_and_the_workers() -> None:
+    said = notes(FULL)
+    assert f"as group {Settings.app_id}-v2." in said
+    assert "deployment/ltv-worker" in said
+
+
+def test_so_few_workers_as_there_may_be_must_hold_everybody_and_the_notes_say_so() -> None:
+    assert read(CHART / "values.yaml")["autoscaling"]["minReplicas"] >= 2
+    assert "KEDA may scale down to 2: as many as hold all customers in 2Gi each" in notes(FULL)
+    assert "KEDA" not in notes(MINIMAL)
+
+
+def test_the_notes_say_where_commands_are_given_and_that_somebody_must_make_topics() -> None:
+    assert "exec deploy/ltv-operator -- ltv builds" in notes(FULL)
+    assert "makes the topics" not in notes(FULL)
+    assert "Nobody but you makes the topics" in notes(MINIMAL)
+    assert "deploy/ltv-operator" not in notes(MINIMAL)
