@@ -15,21 +15,23 @@ EXAMPLES: Final = tuple(sorted((CHART / "ci").glob("*.yaml")))
 Resource = dict[str, Any]
 
 
-def rendered(values: Path, *options: str, chart: Path = CHART) -> list[Resource]:
-    """All resources of a release called ltv in the namespace shop."""
-    return documents(text(values, *options, chart=chart))
+def rendered(
+    values: Path, *options: str, chart: Path = CHART, release: str = "ltv"
+) -> list[Resource]:
+    """All resources of a release in the namespace shop."""
+    return documents(text(values, *options, chart=chart, release=release))
 
 
-def text(values: Path, *options: str, chart: Path = CHART) -> str:
+def text(values: Path, *options: str, chart: Path = CHART, release: str = "ltv") -> str:
     """The same as Helm prints it."""
-    said = answer(*_template(values, *options, chart=chart))
+    said = answer(*_template(values, *options, chart=chart, release=release))
     # On standard error: that files are links, as those are which deploy/ has elsewhere.
     return said[said.index("---\n") :]
 
 
-def _template(values: Path, *options: str, chart: Path) -> list[str | Path]:
-    release: list[str | Path] = ["template", "ltv", chart, "--namespace", "shop"]
-    return [tool("helm"), *release, "--values", values, *options]
+def _template(values: Path, *options: str, chart: Path, release: str) -> list[str | Path]:
+    named: list[str | Path] = ["template", release, chart, "--namespace", "shop"]
+    return [tool("helm"), *named, "--values", values, *options]
 
 
 def one(resources: list[Resource], kind: str, name: str = "") -> Resource:

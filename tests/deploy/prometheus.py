@@ -83,7 +83,6 @@ def _configure(targets: Mapping[str, Sequence[str]], token: str, directory: Path
     page = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     page["global"] = {"scrape_interval": EVERY, "evaluation_interval": EVERY}
     for job in page["scrape_configs"]:
-        job.pop("dns_sd_configs", None)
         job["static_configs"] = [{"targets": list(targets[job["job_name"]])}]
         if "authorization" in job:
             job["authorization"]["credentials_file"] = "token"

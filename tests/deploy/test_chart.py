@@ -11,7 +11,6 @@ import jsonschema
 import pytest
 
 from stream_app import __version__
-from stream_app.settings import Settings
 from stream_app.wiring import FOLDED_A_SECOND
 from stream_app.worker.life import STOP_SECONDS
 from tests.deploy.chart import (
@@ -37,13 +36,6 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 KUBERNETES = "1.37.0"
 
 examples = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-
-
-def refused(example: Path, *options: str) -> str:
-    """What Helm says when it refuses to render."""
-    code, said = outcome(tool("helm"), "template", "x", CHART, "--values", example, *options)
-    assert code != 0, "it was rendered"
-    return said
 
 
 # -- what the tools say ----------------------------------------------------------------------
@@ -89,36 +81,6 @@ def test_no_value_is_unknown_to_the_schema_and_none_of_the_schema_is_missing() -
             assert set(inner["properties"]) == set(VALUES[name]), name
 
 
-# -- what must not be rendered ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        (["autoscaling.enabled=true", "autoscaling.maxReplicas=9"], "autoscaling.maxReplicas is 9"),
-        (["autoscaling.enabled=true", "autoscaling.minReplicas=0"], "minReplicas"),
-        (["worker.replicas=9"], "worker.replicas is 9, but 8 partitions"),
-        (["worker.replicas=0"], "replicas"),
-        (["serve.token.secret="], "serve.token.secret is missing"),
-        (["redis.worker.secret="], "redis.worker.secret is missing"),
-        (["kafka.brokers="], "kafka.brokers is missing"),
-        (["kafka.brokers=kafka"], "brokers"),
-        (["kafka.security=SASL_SSL"], "kafka.worker.secret is missing"),
-        (["kafka.ca.secret=ca"], "kafka.security does not encrypt"),
-        (["strimzi.topics=true"], "strimzi.cluster is missing"),
-        (["strimzi.topics=true", "strimzi.cluster=a", "topicsJob.enabled=true"], "keep one"),
-        (["settings.LTV_BROKERS=a:1"], "LTV_BROKERS"),
-        (["settings.LTV_HTTP_PORT=9"], "LTV_HTTP_PORT"),
-        (["settings.WORD=1"], "WORD"),
-        (["worker.terminationGracePeriodSeconds=10"], "terminationGracePeriodSeconds"),
-        (["wroker.replicas=2"], "wroker"),
-    ],
-    ids=lambda value: value[-1] if isinstance(value, list) else "",
-)
-def test_values_that_do_not_go_together_are_refused(options: list[str], why: str) -> None:
-    assert why in refused(MINIMAL, *(word for option in options for word in ("--set", option)))
-
-
 # -- whether it fits the program -------------------------------------------------------------
 
 
@@ -149,12 +111,20 @@ def _grace() -> int:
     return int(VALUES["worker"]["terminationGracePeriodSeconds"])
 
 
+def understood(found: Resource) -> bool:
+    """A command of ours; or a pod that waits until it is given one."""
+    if "command" in found:
+        return bool(found["command"] == ["sleep", "infinity"] and "args" not in found)
+    understands(found["args"])
+    return True
+
+
 @examples
 def test_every_process_is_a_command_with_settings_it_accepts(example: Path) -> None:
     found = list(pods(rendered(example)))
     assert found
     for pod in found:
-        understands(container(pod)["args"])
+        assert understood(container(pod))
         settings = accepted(environment(pod))
         assert settings.partitions == {**VALUES, **read(example)}["partitions"]
         assert set(environment(pod)) <= VARIABLES
@@ -178,6 +148,35 @@ def test_a_setting_comes_out_as_it_was_written() -> None:
     assert told["LTV_MAX_VALUE"] == "20000000"
     assert (accepted(told).drift, accepted(told).history_trimmed) == (0.05, True)
     assert told["LTV_LOG_FORMAT"] == "console"
+
+
+EXTRAS = """
+settings: {LTV_OTEL: true, LTV_MODEL_FILE: /etc/files/model.json}
+extraEnv: [{name: OTEL_EXPORTER_OTLP_ENDPOINT, value: "http://collector:4318"}]
+extraVolumes: [{name: files, configMap: {name: ltv-files}}]
+extraVolumeMounts: [{name: files, mountPath: /etc/files, readOnly: true}]
+networkPolicy: {extraEgress: [{ports: [{protocol: TCP, port: 4318}]}]}
+"""
+
+
+@examples
+def test_every_pod_has_what_was_asked_for_besides(example: Path, tmp_path: Path) -> None:
+    """Traces with their collector, a file that a setting names, and the way out to it."""
+    more = tmp_path / "more.yaml"
+    more.write_text(EXTRAS)
+    resources = rendered(example, "--values", str(more))
+    for pod in pods(resources):
+        told = environment(pod)
+        assert told["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector:4318"
+        assert accepted(told).otel
+        mounts = {each["name"]: each["mountPath"] for each in container(pod)["volumeMounts"]}
+        assert told["LTV_MODEL_FILE"].startswith(f"{mounts['files']}/")
+        assert {"name": "files", "configMap": {"name": "ltv-files"}} in pod["volumes"]
+    for policy in of_kind(resources, "NetworkPolicy"):
+        assert 4318 in _ports(policy["spec"]["egress"]), name_of(policy)
+    path = tmp_path / "rendered.yaml"
+    path.write_text(text(example, "--values", str(more)))
+    answer(tool("kubernetes-validate"), "--kubernetes-version", KUBERNETES, "--strict", path)
 
 
 @examples
@@ -287,6 +286,18 @@ def test_nodes_are_drained_one_worker_at_a_time() -> None:
         deployment = one(resources, "Deployment", component)["spec"]
         assert budget["maxUnavailable"] == 1
         assert budget["selector"] == deployment["selector"]
+        assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert read(CHART / "Chart.yaml")["kubeVersion"] == ">=1.27.0-0", "older ones don't know that"
+
+
+def test_a_rollout_takes_one_worker_after_the_other_unless_all_are_to_go_at_once() -> None:
+    """The API server refuses `rollingUpdate` beside another type."""
+    assert worker_of()["spec"]["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+    }
+    at_once = worker_of("--set", "worker.strategy.type=Recreate")
+    assert at_once["spec"]["strategy"] == {"type": "Recreate"}
 
 
 def test_policies_let_through_what_is_needed_and_nothing_else() -> None:
@@ -299,6 +310,9 @@ def test_policies_let_through_what_is_needed_and_nothing_else() -> None:
     jobs = one(resources, "NetworkPolicy", "-jobs")["spec"]
     assert _ports(jobs["egress"]) == [53, 53, 9093, 9094]
     assert "ingress" not in jobs
+    operator = one(rendered(FULL), "NetworkPolicy", "-operator")["spec"]
+    assert _ports(operator["egress"]) == [53, 53, 9093, 6379]
+    assert "ingress" not in operator
     serve = one(rendered(FULL), "NetworkPolicy", "-serve")["spec"]
     assert _ports(serve["egress"]) == [53, 53, 6379]
     assert len(serve["ingress"][0]["from"]) == 2, "clients and Prometheus"
@@ -324,7 +338,7 @@ def test_every_pod_falls_under_a_policy_that_knows_it() -> None:
         for each in resources
         if each["kind"] in {"Deployment", "Job", "CronJob"}
     }
-    assert started == {"worker", "serve", "fit", "topics"} <= components
+    assert started == {"worker", "serve", "fit", "topics", "operator", "verify"} <= components
 
 
 def test_prometheus_finds_workers_that_still_recover_by_the_names_of_its_rules() -> None:
@@ -364,13 +378,3 @@ def test_what_is_switched_off_is_not_there() -> None:
         *("--set", "podDisruptionBudget.enabled=false"),
     )
     assert [name_of(each) for each in bare] == ["ltv-worker"] * 2
-
-
-def test_the_notes_name_the_group_and_the_workers() -> None:
-    helm = tool("helm")
-    said = answer(
-        helm, "install", "ltv", CHART, "--values", FULL, "--dry-run=client", "--namespace", "x"
-    )
-    notes = said.partition("NOTES:")[2]
-    assert f"as group {Settings.app_id}-v2." in notes
-    assert "deployment/ltv-worker" in notes

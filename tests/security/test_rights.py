@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.rig.script import drain, feed, kill9, owns, restart, sigterm, start
 from tests.rig.stage import SESSION_SECONDS, Stages
 from tests.rig.waiting import eventually
 from tests.security.desk import Desk, Said
-from tests.security.rights import ACL, Right, grant, kafka_rights
+from tests.security.rights import Right, grant, kafka_rights
 from tests.security.servers import KAFKA_USERS, Doors, Vault
 
 WORKER = tuple(one for one in kafka_rights() if one.user == "ltv-worker" and one.name != "ltv-v")
@@ -184,23 +183,6 @@ async def test_who_is_granted_one_thing_can_not_do_another(
     assert "deploy/acl/kafka.csv" in said.err
 
 
-def test_the_script_gives_each_row_to_kafkas_own_tool() -> None:
-    """With KAFKA_ACLS=echo it shows what it would do; the tool itself is not in the packages."""
-    done = subprocess.run(
-        [str(ACL / "kafka-acls.sh")],
-        env={**os.environ, "KAFKA_ACLS": "echo"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    assert done.stdout.splitlines() == [
-        f"--add --force --allow-principal User:{one.user} --operation {one.operation}"
-        f" --{one.resource} {one.name} --resource-pattern-type {one.pattern}"
-        for one in kafka_rights()
-    ]
-
-
 def test_every_user_of_the_list_is_known_to_these_tests() -> None:
     assert {one.user for one in kafka_rights()} | {"ltv-nobody"} == set(KAFKA_USERS)
     rows = kafka_rights()
@@ -262,6 +244,9 @@ async def test_an_operator_backfills_switches_and_removes_builds_with_its_rights
         await does("cut-over", "--to", "2")
         operator["BUILD"] = "2"
         await does("builds")
+        await does("topics", "--check")
+        await does("models")
+        await does("fit", "--dry-run")
         await does("show", "c-1")
         await does("explain", "c-1")
         await does("verify", *history)

@@ -10,28 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from stream_app.dev.cache import cache_directory
-from stream_app.dev.jars import kafka_jars
-from stream_app.dev.java import find_java
-from stream_app.dev.kafka import silent
 from stream_app.dev.ports import free_port
 from tests.deploy.test_procedures import PAGE, clean, page_with, units
 from tests.docs.page import Block, blocks
 from tests.docs.story import story
 from tests.security.desk import Desk
+from tests.security.kafka_tools import kafka_tool
 from tests.security.servers import Doors
-
-
-def tool(directory: Path) -> Path:
-    """kafka-configs.sh as Kafka's distribution has it, over the jars of the packages."""
-    jars = os.pathsep.join(map(str, kafka_jars(cache_directory(), silent)))
-    made = directory / "kafka-configs.sh"
-    made.write_text(
-        f'#!/bin/sh\nexec "{find_java()}" -XX:TieredStopAtLevel=1 -cp "{jars}"'
-        ' kafka.admin.ConfigCommand "$@"\n'
-    )
-    made.chmod(0o755)
-    return made
 
 
 @pytest.mark.timeout(300)
@@ -40,7 +25,7 @@ def test_a_password_is_rotated_from_one_mechanism_to_the_other(
 ) -> None:
     assert asyncio.run(desk.ltv(common | doors.tls(), "topics")).code == 0
     (tmp_path / "bin").mkdir()
-    configs = tool(tmp_path / "bin")
+    configs = kafka_tool(tmp_path / "bin", "kafka-configs.sh", "kafka.admin.ConfigCommand")
     (tmp_path / "kafka-password").write_text(doors.passwords["ltv-worker"])
     given = common | doors.sasl("ltv-worker") | {"KAFKA_PASSWORD_FILE": "kafka-password"}
     del given["KAFKA_PASSWORD"]

@@ -27,9 +27,13 @@
 {{- fail "redis.serve.secret is missing: a secret with the URL of Redis" -}}
 {{- end -}}
 {{- end -}}
+{{- $operator := or .Values.operator.enabled .Values.verify.enabled -}}
+{{- if and $operator (not .Values.redis.operator.secret) -}}
+{{- fail "redis.operator.secret is missing: a secret with the URL of Redis" -}}
+{{- end -}}
 {{- if hasPrefix "SASL" .Values.kafka.security -}}
 {{- range $who := list "worker" "fit" "operator" -}}
-{{- $used := or (eq $who "worker") (and (eq $who "fit") $.Values.fit.enabled) (and (eq $who "operator") $.Values.topicsJob.enabled) -}}
+{{- $used := or (eq $who "worker") (and (eq $who "fit") $.Values.fit.enabled) (and (eq $who "operator") (or $operator $.Values.topicsJob.enabled)) -}}
 {{- if and $used (not (index $.Values.kafka $who).secret) -}}
 {{- fail (printf "kafka.%s.secret is missing: with %s there must be a password" $who $.Values.kafka.security) -}}
 {{- end -}}
@@ -37,6 +41,17 @@
 {{- end -}}
 {{- if and .Values.kafka.ca.secret (not (hasSuffix "SSL" .Values.kafka.security)) -}}
 {{- fail "kafka.ca.secret is given, but kafka.security does not encrypt: set SSL or SASL_SSL" -}}
+{{- end -}}
+{{- range $name := list "LTV_MODEL_FILE" "LTV_CAC_FILE" -}}
+{{- with $file := index $.Values.settings $name -}}
+{{- $there := false -}}
+{{- range $.Values.extraVolumeMounts -}}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $file -}}{{- $there = true -}}{{- end -}}
+{{- end -}}
+{{- if not $there -}}
+{{- fail (printf "settings.%s is %s, where none of extraVolumeMounts is" $name $file) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.topicsJob.enabled .Values.strimzi.topics -}}
 {{- fail "topicsJob and strimzi.topics both make the topics: keep one" -}}

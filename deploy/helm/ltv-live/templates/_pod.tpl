@@ -38,6 +38,9 @@ securityContext:
 {{- range $name, $value := omit .Values.settings "LTV_LOG_FORMAT" }}
 - {name: {{ $name }}, value: {{ include "ltv.text" $value | quote }}}
 {{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{/* How a process reaches Kafka: (dict "root" $ "who" "worker"). */}}
@@ -123,10 +126,27 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* Room for temporary files; everything else is read-only. */}}
-{{- define "ltv.tmp.mount" -}}
-- {name: tmp, mountPath: /tmp}
+{{/* Of who may do what an operator does; topics may be made by hand, too. */}}
+{{- define "ltv.operator.env" -}}
+{{- $who := dict "root" . "who" "operator" -}}
+{{ include "ltv.settings" . }}
+- {name: LTV_REPLICATION, value: {{ .Values.topicsJob.replication | quote }}}
+{{ include "ltv.kafka.env" $who }}
+{{ include "ltv.redis.env" $who }}
 {{- end -}}
-{{- define "ltv.tmp.volume" -}}
-- {name: tmp, emptyDir: {sizeLimit: {{ . }}}}
+
+{{/* What all pods have: room for temporary files, everything else being read-only, and what was asked for. */}}
+{{- define "ltv.mounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* (dict "root" $ "tmp" "64Mi") */}}
+{{- define "ltv.volumes" -}}
+- {name: tmp, emptyDir: {sizeLimit: {{ .tmp }}}}
+{{- with .root.Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
