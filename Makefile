@@ -44,7 +44,7 @@ bench: $(INSTALLED) ## Measure, append to tests/bench/results.csv, and show it i
 fuzz: $(INSTALLED) ## The decoder on inputs nobody would send: make fuzz INPUTS=10000000
 	@$(BIN)/python -m tests.faults.fuzz $(or $(INPUTS),1000000) $(or $(SEED),1)
 
-chaos: $(INSTALLED) ## Random faults under random traffic: SEED=n and MINUTES=m; ROUND=k repeats one, PLANTED=bug must fail
+chaos: $(INSTALLED) ## Random faults under random traffic: SEED=n and MINUTES=m; ROUND=k repeats one, PLANTED=bug until it is caught
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10) $(if $(ROUND),--round $(ROUND)) $(if $(PLANTED),--planted $(PLANTED))
 
 deploy-tools: $(INSTALLED) ## Helm, compose, hadolint and schemas, with which the tests read deploy/

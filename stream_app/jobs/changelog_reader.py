@@ -1,8 +1,9 @@
 """The changelog as an outsider reads it: every valid version of every customer, nothing written.
 
 A record whose epoch is older than the last claim before it was written by a worker that no longer
-owned the partition; it is void, and the version before it holds.  A claim's own offset is its
-epoch.  A record with an empty body takes a customer back whom only such a worker knew.
+owned the partition, and one that no release of ours can have written by somebody else; both are
+void, and the version before holds.  A claim's own offset is its epoch.  A record with an empty body
+takes a customer back whom only such a worker knew.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from stream_app.stores.topics import admin_client
 from stream_app.wire.changelog import (
     CLAIM_KEY,
     WATERMARK_KEY,
+    ForeignValue,
     Watermark,
     decode_value,
     decode_watermark,
+    is_claim,
 )
 
 Advance = Callable[[int], None]
@@ -51,7 +54,7 @@ class ChangelogView:
     watermark: Watermark | None = None
     claim: int = -1
     void: int = 0
-    """Records written by workers that had lost the partition."""
+    """Records written by workers that had lost the partition, or by somebody else."""
     history: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     """Of customers that are followed: offset -> key and state of every valid version."""
     _followed: Container[bytes] = ()
@@ -66,15 +69,18 @@ class ChangelogView:
         for record in records:
             self.next_offset = record.offset + 1
             if record.key == CLAIM_KEY:
-                self.claim = record.offset
-            elif record.key is None or record.value is None:
-                self.void += 1
-            else:
+                if is_claim(record):
+                    self.claim = record.offset
+            elif record.key is not None:
                 self._take(record.key, record.value, record.offset)
 
-    def _take(self, key: bytes, value: bytes, offset: int) -> None:
-        epoch, body = decode_value(value)
-        if epoch < self.claim:
+    def _take(self, key: bytes, value: bytes | None, offset: int) -> None:
+        try:
+            epoch, body = decode_value(value)
+        except ForeignValue:
+            self.void += 1
+            return
+        if epoch < self.claim or epoch > offset:
             self.void += 1
         elif key == WATERMARK_KEY:
             self.watermark = decode_watermark(body)

@@ -20,12 +20,18 @@ VALUE_VERSION: Final = 1
 WATERMARK_KEY: Final = b"\0watermark"
 CLAIM_KEY: Final = b"\0claim"
 
+_LATER_VERSIONS: Final = range(VALUE_VERSION + 1, ord(" "))
+"""First bytes that are left to releases to come; texts begin with one from the space on."""
 _HEAD: Final = Packing("<BQ")
 _HEAD_SIZE: Final = _HEAD.size
 
 
 class ChangelogCorrupt(ChangelogFault):
     """A changelog record is not one of ours: another program wrote it, or a newer version did."""
+
+
+class ForeignValue(ChangelogCorrupt):
+    """No version of this program wrote such a value: a tombstone, a text, too few bytes."""
 
 
 class Anchor(Struct, frozen=True):
@@ -128,15 +134,39 @@ def encode_value(epoch: int, body: bytes) -> bytes:
     return _HEAD.pack(VALUE_VERSION, epoch) + body
 
 
-def decode_value(value: bytes) -> tuple[int, bytes]:
-    """Epoch and body of a record's value; ChangelogCorrupt where it is none of ours."""
+def decode_value(value: bytes | None) -> tuple[int, bytes]:
+    """Epoch and body of a record's value.
+
+    ForeignValue where it can't be any release's, ChangelogCorrupt where a later one may have
+    written it.
+    """
+    if value is None:
+        raise ForeignValue("a tombstone")
     try:
         version, epoch = _HEAD.unpack_from(value)
     except PackingError:
-        raise ChangelogCorrupt(f"a value of {len(value)} bytes, too short for an epoch") from None
+        raise ForeignValue(f"a value of {len(value)} bytes, too short for an epoch") from None
     if version != VALUE_VERSION:
-        raise ChangelogCorrupt(f"value version {version}, this program reads {VALUE_VERSION}")
+        kind = ChangelogCorrupt if version in _LATER_VERSIONS else ForeignValue
+        raise kind(f"value version {version}, this program reads {VALUE_VERSION}")
     return epoch, value[_HEAD_SIZE:]
+
+
+def is_claim(record: Any) -> bool:
+    """Whether a record takes the partition: by its key, and by a value that is a claim's."""
+    if record.key != CLAIM_KEY:
+        return False
+    try:
+        _, body = decode_value(record.value)
+    except ForeignValue:
+        return False
+    except ChangelogCorrupt:
+        return True  # a later release's
+    try:
+        decode_claim(body)
+    except ChangelogCorrupt:
+        return False
+    return True
 
 
 def encode_watermark(watermark: Watermark) -> bytes:

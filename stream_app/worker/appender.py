@@ -27,6 +27,7 @@ from stream_app.wire.changelog import (
     WATERMARK_KEY,
     encode_value,
     encode_watermark,
+    is_claim,
 )
 from stream_app.worker.changelog import Changelog, Entry, acknowledged
 from stream_app.worker.fate import Fate
@@ -204,20 +205,23 @@ class Appender:
         partition = self.partition
         start = partition.next_offset
         gap = await self._changelog.read_range(partition.number, start, end)
-        if any(record.key == CLAIM_KEY for record in gap):
+        if any(map(is_claim, gap)):
             raise Deposed(
                 f"another worker has claimed partition {partition.number} of "
                 f"{self._changelog.topic}; this one stops writing"
             )
         self._metrics.add("ltv_foreign_writes_total", len(gap))
         log.warning(
-            "a worker that no longer owns the partition wrote to its changelog; written again",
+            "somebody else wrote to the changelog of a partition of mine; written again",
             partition=partition.number,
             records=len(gap),
             from_offset=start,
         )
         failpoints.hit("before_reappend")
-        return list(dict.fromkeys(record.key for record in gap if record.key is not None))
+        # A claim that is none needs no version of mine: nobody takes it for one.
+        keys = dict.fromkeys(record.key for record in gap if record.key is not None)
+        keys.pop(CLAIM_KEY, None)
+        return list(keys)
 
     def _acknowledge(self, append: Append, offset: int) -> None:
         """The batch is durable: its customers may be published, its slice is done."""

@@ -167,6 +167,7 @@ class Partitions:
                 self._recovering(self.recovering - {number})
 
     async def _hold(self, number: int, epoch: int, rebuilt: Rebuild) -> None:
+        rebuilt.check()
         committed = await self._committed(number)
         watermark = await self._sources.check(number, rebuilt.watermark, committed)
         positions = {topic: one.next_offset for topic, one in watermark.sources.items()}
@@ -193,7 +194,8 @@ class Partitions:
             appender.repair([])
         if rebuilt.void:
             log.warning(
-                "records of a worker that had lost the partition are void; written again",
+                "records of a worker that had lost the partition, or of somebody else, are void;"
+                " written again",
                 partition=number,
                 records=len(rebuilt.void),
             )

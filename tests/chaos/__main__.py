@@ -1,7 +1,7 @@
 """python -m tests.chaos --seed N (--minutes M | --round K) [--planted BUG]: see the package.
 
 Exit codes: 0 all rounds clean, 1 one was not, 130 Ctrl-C, 143 SIGTERM. With a bug planted it is the
-other way round: 0 as soon as a round is not clean, 1 when all were.
+other way round: 0 as soon as a round's verdict is not clean, 1 when all were.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.chaos.draw import draw_round
 from tests.chaos.planted import BUGS, planted
 from tests.chaos.play import play
-from tests.chaos.results import Results, line
+from tests.chaos.results import PLANTED, Results, line
 
 LONG_SECONDS = 60.0
 """Of a round in which nothing was folded for so long the logs are kept, clean as it may be."""
@@ -43,8 +43,8 @@ async def run(
             raise
         results.played.append(played)
         say(line(played))
-        if played.failure and given.planted:
-            say(f"caught: {played.failure.strip().splitlines()[-1]}")
+        if given.planted and not played.verdict.clean:
+            say(f"caught: {str(played.verdict).splitlines()[0]}")
             return
         if played.failure:
             say(f"{round}\n{played.failure}\nlogs: {directory}\nagain: {round.command}")
@@ -93,14 +93,23 @@ async def main(given: argparse.Namespace) -> int:
         await asyncio.wait([running])
     if not caught:
         running.result()
-    failed = bool(results.failed)
-    result = "failed" if failed else "interrupted" if caught else "clean"
-    if given.planted and not caught:
-        result = f"{given.planted} was {'caught' if failed else 'missed'}"
+    if given.planted:
+        return _planted_said(results, given, caught)
+    result = "failed" if results.failed else "interrupted" if caught else "clean"
     say(f"\n{results.table(result)}")
     if results.played and not given.round:
         results.keep(result)
-    return 128 + caught[0] if caught else int(failed is not bool(given.planted))
+    return 128 + caught[0] if caught else int(bool(results.failed))
+
+
+def _planted_said(results: Results, given: argparse.Namespace, caught: list[signal.Signals]) -> int:
+    """The exit code of a run with a bug: only what a verdict counts has caught it."""
+    seen = any(not one.verdict.clean for one in results.played)
+    result = f"{given.planted} was {'caught' if seen else 'missed'}"
+    say(f"\n{results.table(result)}")
+    if results.played and not given.round and not caught:
+        results.keep(result, PLANTED)
+    return 128 + caught[0] if caught else int(not seen)
 
 
 def arguments() -> argparse.Namespace:

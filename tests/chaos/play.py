@@ -102,6 +102,7 @@ async def _judged(ground: Ground, played: Played) -> None:
     played.verdict = await stage.judge.judge(stage.store)
     assert played.verdict.clean, str(played.verdict)
     assert not stage.watcher.regressions, stage.watcher.regressions[:5]
+    assert not (tracebacks := stage.unforeseen()), tracebacks[0]
     for worker in ground.crew.members:
         for name in ("ltv_state_imbalance_minor", "ltv_cohort_imbalance_minor"):
             assert await worker.total(name) == 0, f"{worker.name}: {name}"

@@ -11,6 +11,8 @@ from tests.bench.results import commit, date
 from tests.chaos.play import Played
 
 FILE = Path(__file__).with_name("results.csv")
+PLANTED = Path(__file__).with_name("planted.csv")
+"""Of runs with a bug on purpose, which are another story."""
 COLUMNS = (
     *("date", "commit", "seed", "minutes", "rounds", "events", "customers", "faults"),
     *("struck", "exits", "lost", "double", "longest_stall_s", "failed_rounds", "result"),
@@ -52,10 +54,10 @@ class Results:
             "result": result,
         }
 
-    def keep(self, result: str) -> None:
+    def keep(self, result: str, file: Path = FILE) -> None:
         """Append the row to the file."""
-        is_new = not FILE.exists()
-        with FILE.open("a", newline="") as out:
+        is_new = not file.exists()
+        with file.open("a", newline="") as out:
             rows = csv.DictWriter(out, COLUMNS)
             if is_new:
                 rows.writeheader()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.rig.script import (
     begin,
     dies_at,
+    drain,
     enough,
+    feed,
     folded,
     freezes_at,
+    kill9,
     launch,
     owns,
     ready,
@@ -17,9 +24,10 @@ from tests.rig.script import (
     settles,
     sigcont,
     sigstop,
+    sigterm,
     start,
 )
-from tests.rig.stage import Stages
+from tests.rig.stage import Stage, Stages
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.fault("F15")]
 
@@ -110,3 +118,43 @@ async def _heir_dies(stages: Stages, seed: int) -> None:
             ]
         )
         assert sum(view.void for view in stage.judge.views.values()) > 0
+
+
+NOT_OURS = (
+    (b"c-1", b"junk"),
+    (b"c-2", None),
+    (b"stranger", b'{"revenue": 5}'),
+    (b"\0claim", b"me"),
+)
+"""What a program that took the changelog for a topic of its own might write there."""
+
+
+async def test_what_a_stranger_writes_into_the_changelog_is_written_over(stages: Stages) -> None:
+    """While its owner works, while nobody does, and at the next starts."""
+    async with stages.open() as stage:
+        await stage.play([start(), feed(2_000), drain()], judged=False)
+        await _write_to_every_partition(stage)
+        await stage.play([feed(500), drain(), kill9()], judged=False)
+        await _write_to_every_partition(stage)
+        await stage.play([launch(), ready(), feed(500)])
+        await stage.play([sigterm(), restart(), ready(), feed(200)])
+        assert await stage.worker.total("ltv_foreign_writes_total") == 0
+
+
+async def _write_to_every_partition(stage: Stage) -> None:
+    async with _producing(stage.settings.brokers) as producer:
+        for number in range(stage.settings.partitions):
+            for key, value in NOT_OURS:
+                await producer.send_and_wait(
+                    stage.settings.changelog_topic, value, key, partition=number
+                )
+
+
+@asynccontextmanager
+async def _producing(brokers: str) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(bootstrap_servers=brokers)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()

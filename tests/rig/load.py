@@ -113,7 +113,10 @@ class Load:
         return asyncio.ensure_future(self._enter(raw, partition, future))
 
     async def _enter(self, raw: RawRecord, partition: int, future: asyncio.Future[Any]) -> None:
-        """Enter an acknowledged record in the ledger."""
+        """Enter an acknowledged record in the ledger.
+
+        One that fails is in no ledger, and need not be in the log: `Judge.reread` looks.
+        """
         try:
             sent = await future
         finally:

@@ -161,7 +161,7 @@ class Stage:
         if not self.supervisors and all(one.exit_code is not None for one in self.workers.values()):
             raise AssertionError("every worker has ended")
 
-    def _unforeseen(self) -> list[str]:
+    def unforeseen(self) -> list[str]:
         """Ends of workers for which there was no sentence, only a traceback."""
         return [
             str(line["exception"])
@@ -206,7 +206,7 @@ class Stage:
         verdict = self.verdict = await self.judge.judge(self.store)
         assert verdict.clean, str(verdict)
         assert not self.watcher.regressions, self.watcher.regressions[:5]
-        assert not (tracebacks := self._unforeseen()), tracebacks[0]
+        assert not (tracebacks := self.unforeseen()), tracebacks[0]
         for worker in self.workers.values():
             if worker.exit_code is None:
                 assert await worker.total("ltv_state_imbalance_minor") == 0

@@ -8,7 +8,13 @@ from typing import Any
 
 from stream_app.core.customer import Customer
 from stream_app.metrics import Metrics
-from stream_app.wire.changelog import CLAIM_KEY, decode_value, encode_value
+from stream_app.wire.changelog import (
+    CLAIM_KEY,
+    Claim,
+    decode_value,
+    encode_claim,
+    encode_value,
+)
 from stream_app.wire.record import Record
 from stream_app.wire.state import encode
 from stream_app.worker.appender import Appender
@@ -21,6 +27,7 @@ IN_FLIGHT = 3
 EPOCH = 5
 FOREIGN = encode_value(0, encode(Customer()))
 """What a zombie writes: its epoch is older than the claim."""
+CLAIM = encode_value(0, encode_claim(Claim(owner="heir", nonce="n", at_ms=0)))
 
 
 class Rig:
@@ -29,7 +36,7 @@ class Rig:
     def __init__(self) -> None:
         self.events: list[str] = []
         self.changelog = MemoryChangelog(settings(), MemoryLogs())
-        self.changelog.log().append(*((b"old", b"") for _ in range(EPOCH)), (CLAIM_KEY, FOREIGN))
+        self.changelog.log().append(*((b"old", b"") for _ in range(EPOCH)), (CLAIM_KEY, CLAIM))
         self.partition = partition(epoch=EPOCH)
         self.fate = Fate()
         self.metrics = Metrics("test")
@@ -84,7 +91,7 @@ class Rig:
     def foreign(self, *keys: bytes, claim: bool = False) -> None:
         """Somebody else writes a batch."""
         entries = [(key, FOREIGN) for key in keys]
-        self.changelog.log().append(*([(CLAIM_KEY, FOREIGN)] if claim else []), *entries)
+        self.changelog.log().append(*([(CLAIM_KEY, CLAIM)] if claim else []), *entries)
 
     def rebuilt(self) -> Rebuild:
         """What the next owner would read."""

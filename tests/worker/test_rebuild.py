@@ -13,7 +13,7 @@ from msgspec import structs
 
 from stream_app.core.customer import Customer
 from stream_app.core.events import Purchase
-from stream_app.errors import ChangelogFault
+from stream_app.errors import SourceMismatch
 from stream_app.wire.changelog import (
     CLAIM_KEY,
     WATERMARK_KEY,
@@ -24,7 +24,7 @@ from stream_app.wire.changelog import (
     encode_watermark,
 )
 from stream_app.wire.record import Record
-from stream_app.wire.state import encode
+from stream_app.wire.state import decode, encode
 from stream_app.wiring import nothing_yet
 from stream_app.worker.rebuild import Rebuild
 from tests.worker.memory_log import MemoryLog
@@ -185,19 +185,82 @@ def test_an_empty_body_means_nobody(log: MemoryLog) -> None:
     assert_sees(found, owner)
 
 
-def test_a_tombstone_is_a_fault_that_says_where(log: MemoryLog) -> None:
+FOREIGN = {
+    "a tombstone": None,
+    "nothing": b"",
+    "too short": b"\1short",
+    "a text": b"{'revenue': 5, 'orders': 1}",
+    "a zero byte": b"\0" + bytes(20),
+    "an epoch to come": encode_value(999, facts(1)),
+}
+"""Values that no release of ours can have written there."""
+
+
+@pytest.mark.parametrize("value", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("key", [ANN, WATERMARK_KEY], ids=["customer", "watermark"])
+def test_what_somebody_else_wrote_is_void(log: MemoryLog, key: bytes, value: bytes | None) -> None:
     owner = Owner(log).claim()
     owner.write(ANN)
-    log.append((ANN, None))
-    with pytest.raises(ChangelogFault, match="changelog partition 0 has a tombstone at offset 3,"):
-        rebuilt(log.records)
+    log.append((key, value))
+    found = rebuilt(log.records)
+    assert found.void == {key}
+    assert found.customers == {ANN: decode(facts(owner.epoch * 1_000 + 1))}
+    assert found.watermark == owner.watermark
+    owner.repair(ANN)
+    assert rebuilt(log.records).void == set()
 
 
-@pytest.mark.parametrize("value", [b"", b"\1short", b"\2" + bytes(8) + facts(1), b"\1" + bytes(9)])
-def test_a_record_that_is_none_of_ours_is_a_fault(log: MemoryLog, value: bytes) -> None:
-    Owner(log).claim()
+@pytest.mark.parametrize("value", FOREIGN.values(), ids=FOREIGN)
+def test_a_claim_that_is_none_takes_nothing(log: MemoryLog, value: bytes | None) -> None:
+    owner = Owner(log).claim()
+    owner.write(ANN)
+    log.append((CLAIM_KEY, value))
+    owner.write(BEN)
+    found = rebuilt(log.records)
+    assert_sees(found, owner)
+    assert found.void == set()
+
+
+def test_a_customer_whom_compaction_took_away_is_missed_by_its_money(log: MemoryLog) -> None:
+    """Somebody else's record is the newest of its key, so the rightful one goes."""
+    owner = Owner(log).claim()
+    owner.write(ANN)
+    log.append((ANN, b"junk"))
+    money = structs.replace(owner.watermark, net_minor=1_000 * owner.epoch + 1)
+    log.append((WATERMARK_KEY, encode_value(owner.epoch, encode_watermark(money))))
+    rebuilt(log.records).check()
+    log.remove(1)
+    found = rebuilt(log.records)
+    assert found.unknown == {ANN}
+    with pytest.raises(SourceMismatch, match="written to changelog partition 0 and customers are"):
+        found.check()
+
+
+def test_a_key_that_nobody_ever_had_costs_nothing(log: MemoryLog) -> None:
+    owner = Owner(log).claim()
+    log.append((EVE, b"junk"))
+    log.append((WATERMARK_KEY, encode_value(owner.epoch, encode_watermark(owner.watermark))))
+    found = rebuilt(log.records)
+    assert found.unknown == {EVE}
+    found.check()
+    owner.remove(EVE)
+    assert rebuilt(log.records).unknown == set()
+
+
+def test_customers_without_a_watermark_are_refused(log: MemoryLog) -> None:
+    owner = Owner(log).claim()
+    owner.write(ANN)
+    log.remove(2)
+    with pytest.raises(SourceMismatch, match="customers are missing"):
+        rebuilt(log.records).check()
+
+
+@pytest.mark.parametrize("value", [b"\2" + bytes(8) + facts(1), b"\1" + bytes(9)])
+def test_what_a_later_release_may_have_written_is_refused_and_says_where(
+    log: MemoryLog, value: bytes
+) -> None:
     log.append((ANN, value))
-    with pytest.raises(ChangelogFault):
+    with pytest.raises(SourceMismatch, match="changelog partition 0 can't be read at offset 0"):
         rebuilt(log.records)
 
 
