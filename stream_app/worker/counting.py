@@ -8,7 +8,9 @@ then, never persisted apart, and held against the money of all accepted events e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,8 +38,8 @@ HEARTBEAT_SECONDS: Final = 30.0
 SHOWN_SECONDS: Final = 15.0
 """Between two sayings of what cohorts are worth to Prometheus, which asks no more often."""
 PAUSE_SHARE: Final = 20.0
-"""After a round so many times its length is waited, where that is longer: many cohorts and channels
-make the writing dear."""
+"""After a round so many times what it cost is waited, where that is longer: many cohorts and
+channels make the writing dear."""
 
 
 @dataclass
@@ -74,15 +76,16 @@ class Counting:
         self._counted: dict[int, Counted] = {}
         self._shown: tuple[set[int], float] = set(), 0.0
         """Whose cohorts Prometheus was told of, and when."""
+        self._spent_seconds = 0.0
+        """Of this round, by ourselves: what others do in between must not make us wait."""
 
     async def run(self) -> None:
         """Count until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
+            self._spent_seconds = 0.0
             await self.round()
-            spent = loop.time() - began
-            await asyncio.sleep(max(self._settings.cohort_seconds, spent * PAUSE_SHARE))
+            pause = max(self._settings.cohort_seconds, self._spent_seconds * PAUSE_SHARE)
+            await asyncio.sleep(pause)
 
     async def round(self) -> None:
         """Bring every partition's totals up to what is acknowledged now, and publish them."""
@@ -95,7 +98,15 @@ class Counting:
         # The worst one: of two partitions the one's surplus must not hide the other's loss.
         worst = max((one.imbalance_minor for one in self._counted.values()), key=abs, default=0)
         self._metrics.set("ltv_cohort_imbalance_minor", worst)
-        self._show_cohorts()
+        with self._working():
+            self._show_cohorts()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Nothing is awaited inside: it is all our own time."""
+        began = time.perf_counter()
+        yield
+        self._spent_seconds += time.perf_counter() - began
 
     def _show_cohorts(self) -> None:
         """Tell Prometheus, now and then and whenever other partitions are held."""
@@ -120,7 +131,7 @@ class Counting:
         partition, totals = counted.partition, counted.totals
         if counted.position is None:
             everybody, partition.recovered = partition.recovered, []
-            await _in_pieces(totals, [None] * len(everybody), everybody)
+            await self._in_pieces(totals, [None] * len(everybody), everybody)
         elif counted.position == partition.next_offset:
             if self._clock() - counted.said_at >= HEARTBEAT_SECONDS:
                 self._say(counted, partition.max_at_us)
@@ -132,12 +143,21 @@ class Counting:
             partition.next_offset,
             partition.max_at_us,
         )
-        await _in_pieces(totals, before, after)
+        await self._in_pieces(totals, before, after)
         counted.position = position
         if self._held().get(partition.number) is not partition:
             return
-        self._check(counted, money)
-        self._say(counted, newest_us)
+        with self._working():
+            self._check(counted, money)
+            self._say(counted, newest_us)
+
+    async def _in_pieces(
+        self, totals: Totals, before: Sequence[Customer | None], after: Sequence[Customer]
+    ) -> None:
+        for start in range(0, len(after), AT_ONCE):
+            with self._working():
+                totals.change(before[start : start + AT_ONCE], after[start : start + AT_ONCE])
+            await asyncio.sleep(0)
 
     def _say(self, counted: Counted, newest_us: int) -> None:
         counted.said_at = self._clock()
@@ -168,11 +188,3 @@ class Counting:
             first_purchase_day=totals.first_day("first-purchase"),
             last_day=self._calendar.day_of(newest_us) if newest_us else None,
         )
-
-
-async def _in_pieces(
-    totals: Totals, before: Sequence[Customer | None], after: Sequence[Customer]
-) -> None:
-    for start in range(0, len(after), AT_ONCE):
-        totals.change(before[start : start + AT_ONCE], after[start : start + AT_ONCE])
-        await asyncio.sleep(0)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from stream_app.core.cohorts.totals import Totals
 from stream_app.core.customer import Customer
 from stream_app.stores.keys import COHORTS
 from stream_app.wire.cohorts import Meta, decode, encode
 from stream_app.worker.counting import HEARTBEAT_SECONDS, SHOWN_SECONDS, Counting
 from stream_app.worker.partition import Partition
+from tests.rig.waiting import eventually
 from tests.stores.worker import Clock
 from tests.stores.worker import Rig as PublisherRig
 from tests.worker.appending import Rig
 from tests.worker.records import settings
+
+BLOCKED_SECONDS = 0.6
+"""Twenty times as long, as the pause after a slow round, is more than the test waits."""
 
 
 class Counter:
@@ -151,3 +158,25 @@ async def test_prometheus_is_told_of_cohorts_now_and_then_and_of_no_partition_gi
     counter.held.clear()
     await counter.counting.round()
     assert "2023-05" not in metrics.text().decode()
+
+
+async def test_a_loop_that_others_block_does_not_make_it_wait(rig: Rig) -> None:
+    """A slow round of ours is followed by a long pause; one that others made slow is not."""
+    counter = Counter(rig)
+    rig.put("a")
+    await rig.quiet()
+    counting = asyncio.create_task(counter.counting.run())
+    try:
+        for _ in range(5):  # while it counts in pieces
+            await asyncio.sleep(0)
+            time.sleep(BLOCKED_SECONDS)  # noqa: ASYNC251 -- that is the fault
+        first = counter.publisher.said(0)[COHORTS]
+        rig.put("b")
+        await rig.quiet()
+        await eventually(
+            lambda: counter.publisher.said(0)[COHORTS] != first,
+            "what changed is said",
+            5 * BLOCKED_SECONDS,
+        )
+    finally:
+        counting.cancel()
