@@ -13,7 +13,7 @@ FAULTS: Final = {
     "F2": "death at each failpoint, from folding to handing over",
     "F3": "killed during recovery, ten times in a row",
     "F4": "slow appends, and a kill at the first commit of offsets",
-    "F5": "every error code of a broker, connections cut, silence of 20 s",
+    "F5": "15 error codes of a broker, connections cut, silence of 20 s",
     "F6": "the broker killed and frozen",
     "F7": "Redis killed, frozen, emptied, old, full, read-only",
     "F8": "a slow Redis whose connections break",
