@@ -151,6 +151,36 @@ def test_a_cut_over_goes_one_way(words: tuple[str, ...]) -> None:
     assert done.stderr.startswith("ltv: Say which build is to publish: --to N, or --back")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("show",), ("explain",), ("models", "promote"), ("models", "withdraw", "--yes")],
+    ids=" ".join,
+)
+def test_an_id_that_is_no_utf_8_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, os.fsdecode(b"c-\xff"))
+    assert done.returncode == 2
+    assert "'c-\\udcff' is no UTF-8 text." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("validate", "--cut", "2026-01-01", "--html", "/proc/v.html"), "--html '/proc/v.html'"),
+        (("validate", "--cut", "2026-01-01", "--html", "/no/v.html"), "--html '/no/v.html'"),
+        (("report", "--html", "/no/r.html"), "--html '/no/r.html'"),
+        (("replay", "--into", "/proc/r.parquet"), "--into '/proc/r.parquet'"),
+    ],
+)
+def test_what_can_not_be_written_is_said_before_anything_is_asked_of_a_server(
+    arguments: tuple[str, ...], option: str
+) -> None:
+    nowhere = {"LTV_BROKERS": "127.0.0.1:1", "LTV_REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = run(*arguments, **nowhere)
+    assert done.returncode == 2
+    assert done.stderr == f"ltv: {option} can't be written: No such file or directory.\n"
+
+
 def test_an_interrupt_ends_quietly_with_130() -> None:
     import click
 
