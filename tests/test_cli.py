@@ -137,6 +137,16 @@ def test_send_needs_either_files_or_a_simulation() -> None:
     assert done.stderr.startswith("ltv: Give files to send, or --simulate N")
 
 
+@pytest.mark.parametrize("command", ["list", "replay"])
+def test_a_reason_that_there_is_not_is_wrong_usage_and_those_there_are_are_named(
+    command: str,
+) -> None:
+    done = run("dlq", command, "--reason", "bad_amont", LTV_BROKERS="127.0.0.1:1")
+    assert done.returncode == 2
+    assert "'bad_amont' is none of null_value, " in done.stderr
+    assert " bad_amount, " in done.stderr
+
+
 @pytest.mark.parametrize("pair", ["1", "1,1", "0,1", "one,two", "1,2,3"])
 def test_diff_takes_two_builds(pair: str) -> None:
     done = run("diff", "--builds", pair)
@@ -169,6 +179,7 @@ def test_an_id_that_is_no_utf_8_is_wrong_usage(arguments: tuple[str, ...]) -> No
         (("validate", "--cut", "2026-01-01", "--html", "/proc/v.html"), "--html '/proc/v.html'"),
         (("validate", "--cut", "2026-01-01", "--html", "/no/v.html"), "--html '/no/v.html'"),
         (("report", "--html", "/no/r.html"), "--html '/no/r.html'"),
+        (("verify", "--metrics", "/no/m.prom"), "--metrics '/no/m.prom'"),
         (("replay", "--into", "/proc/r.parquet"), "--into '/proc/r.parquet'"),
     ],
 )
