@@ -137,6 +137,16 @@ def test_send_needs_either_files_or_a_simulation() -> None:
     assert done.stderr.startswith("ltv: Give files to send, or --simulate N")
 
 
+@pytest.mark.parametrize("command", ["list", "replay"])
+def test_a_reason_that_there_is_not_is_wrong_usage_and_those_there_are_are_named(
+    command: str,
+) -> None:
+    done = run("dlq", command, "--reason", "bad_amont", LTV_BROKERS="127.0.0.1:1")
+    assert done.returncode == 2
+    assert "'bad_amont' is none of null_value, " in done.stderr
+    assert " bad_amount, " in done.stderr
+
+
 @pytest.mark.parametrize("pair", ["1", "1,1", "0,1", "one,two", "1,2,3"])
 def test_diff_takes_two_builds(pair: str) -> None:
     done = run("diff", "--builds", pair)
@@ -149,6 +159,37 @@ def test_a_cut_over_goes_one_way(words: tuple[str, ...]) -> None:
     done = run("cut-over", *words)
     assert done.returncode == 2
     assert done.stderr.startswith("ltv: Say which build is to publish: --to N, or --back")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("show",), ("explain",), ("models", "promote"), ("models", "withdraw", "--yes")],
+    ids=" ".join,
+)
+def test_an_id_that_is_no_utf_8_is_wrong_usage(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, os.fsdecode(b"c-\xff"))
+    assert done.returncode == 2
+    assert "'c-\\udcff' is no UTF-8 text." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("validate", "--cut", "2026-01-01", "--html", "/proc/v.html"), "--html '/proc/v.html'"),
+        (("validate", "--cut", "2026-01-01", "--html", "/no/v.html"), "--html '/no/v.html'"),
+        (("report", "--html", "/no/r.html"), "--html '/no/r.html'"),
+        (("verify", "--metrics", "/no/m.prom"), "--metrics '/no/m.prom'"),
+        (("replay", "--into", "/proc/r.parquet"), "--into '/proc/r.parquet'"),
+    ],
+)
+def test_what_can_not_be_written_is_said_before_anything_is_asked_of_a_server(
+    arguments: tuple[str, ...], option: str
+) -> None:
+    nowhere = {"LTV_BROKERS": "127.0.0.1:1", "LTV_REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = run(*arguments, **nowhere)
+    assert done.returncode == 2
+    assert done.stderr == f"ltv: {option} can't be written: No such file or directory.\n"
 
 
 def test_an_interrupt_ends_quietly_with_130() -> None:

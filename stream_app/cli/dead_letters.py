@@ -7,7 +7,27 @@ import click
 from stream_app.cli.group import Commands
 from stream_app.cli.options import setting_options, settings_from
 
-REASON = click.option("--reason", help="Only records refused for this reason.")
+
+class ReasonName(click.ParamType):
+    """A reason for which records are refused, by its name."""
+
+    name = "reason"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The name; fails where there is no such reason, and names those that there are."""
+        from stream_app.wire.refusal import Reason
+
+        names = [reason.value for reason in Reason]
+        if value not in names:
+            self.fail(f"{value!a} is none of {', '.join(names)}.", param, ctx)
+        return str(value)
+
+
+REASON = click.option(
+    "--reason", type=ReasonName(), metavar="REASON", help="Only records refused for this reason."
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 
 

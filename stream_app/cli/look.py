@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stream_app.cli.options import CONNECTION, setting_options, settings_from
+from stream_app.cli.options import CONNECTION, Text, setting_options, settings_from
 from stream_app.cli.supply import TYPES
 from stream_app.errors import UsageError
 
@@ -14,7 +14,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on 
 
 
 @click.command()
-@click.argument("customer_id", metavar="ID")
+@click.argument("customer_id", metavar="ID", type=Text())
 @JSON
 @setting_options("redis_url", "key_prefix")
 @click.pass_context
@@ -27,7 +27,7 @@ def show(context: click.Context, customer_id: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("customer_id", metavar="ID")
+@click.argument("customer_id", metavar="ID", type=Text())
 @JSON
 @setting_options(*CONNECTION, "key_prefix")
 @click.pass_context

@@ -10,7 +10,7 @@ import click
 
 from stream_app.cli.duration import Duration
 from stream_app.cli.group import Commands
-from stream_app.cli.options import CONNECTION, setting_options, settings_from
+from stream_app.cli.options import CONNECTION, Text, setting_options, settings_from
 
 if TYPE_CHECKING:
     from stream_app.core.models.parameters import Kind
@@ -121,7 +121,7 @@ def models(context: click.Context, as_json: bool) -> int | None:
 
 
 @models.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", type=Text())
 @JSON
 @setting_options("brokers", "topic_models")
 @click.pass_context
@@ -146,7 +146,7 @@ def rollback(context: click.Context, as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", type=Text())
 @JSON
 @setting_options("brokers", "topic_models")
 @click.pass_context
@@ -162,7 +162,7 @@ def challenge(context: click.Context, model_id: str, as_json: bool) -> int:
 
 
 @models.command()
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", metavar="ID", type=Text())
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @JSON
 @setting_options("brokers", "topic_models")

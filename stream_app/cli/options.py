@@ -37,6 +37,21 @@ def setting_options(*attributes: str) -> Callable[[F], F]:
     return add
 
 
+class Text(click.ParamType):
+    """A text that a shell gave as UTF-8: an id that is none would be nobody's."""
+
+    name = "text"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The text; fails where it holds bytes that are no UTF-8."""
+        text = str(value)
+        if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+            self.fail(f"{text!a} is no UTF-8 text.", param, ctx)
+        return text
+
+
 def settings_from(context: click.Context, defaults: Mapping[str, str] | None = None) -> Settings:
     """The settings of this run: options over environment over the command's own defaults."""
     options = context.meta.get(__name__, {})

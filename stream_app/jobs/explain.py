@@ -121,7 +121,7 @@ def _parameters(settings: Settings, model_id: str | None) -> ModelParameters | N
 
 async def _version(settings: Settings, customer_id: str, pos: int) -> Version:
     """The state that was the newest at changelog offset `pos`."""
-    key, topic = customer_id.encode("utf-8", "surrogateescape"), settings.changelog_topic
+    key, topic = customer_id.encode(), settings.changelog_topic
     count = (await partition_counts(settings, topic))[topic]
     choose = PARTITIONERS[settings.partitioner]
     numbers = range(count) if choose is None else [choose(key, count)]

@@ -18,7 +18,7 @@ from stream_app.jobs.changelog_reader import partition_counts
 from stream_app.jobs.send.outbox import Outbox
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import log_reader
-from stream_app.wire.models import decode_model, with_role
+from stream_app.wire.models import decode_record, with_role
 
 Entry = tuple[bytes, bytes | None]
 """Key and value of a record to append; None withdraws what has the key."""
@@ -62,8 +62,8 @@ def _stored(settings: Settings, record: Any) -> StoredModel:
     name = (record.key or b"").decode("utf-8", "backslashreplace")
     place = name, record.offset, record.timestamp, record.value
     try:
-        parameters = decode_model(
-            record.value, currency=settings.currency, time_zone=settings.time_zone
+        parameters = decode_record(
+            *(record.key, record.value), currency=settings.currency, time_zone=settings.time_zone
         )
     except ValueError as error:
         return StoredModel(*place, None, str(error), record.key or b"")

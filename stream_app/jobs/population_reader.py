@@ -110,5 +110,6 @@ def _check(settings: Settings, watermark: Watermark) -> None:
             )
     if watermark.unfinished:
         raise NotFound(
-            f"Build {settings.build} is an unfinished backfill: its customers are not whole yet."
+            f"Build {settings.build} is unfinished: its customers are not whole yet. Wait for what"
+            " is making it, or give its ltv backfill or ltv replay again."
         )

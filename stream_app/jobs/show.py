@@ -40,7 +40,7 @@ def read(settings: Settings, customer_id: str) -> ScoreHash:
     shown = url_without_password(settings.redis_url)
     prefix, build = settings.key_prefix, settings.build
     with score_reader(settings.redis_url, shown, prefix, build) as reader:
-        stored = reader.customer(customer_id.encode("utf-8", "surrogateescape"))
+        stored = reader.customer(customer_id.encode())
     if stored is None:
         raise NotFound(
             f"Nothing is published of customer {customer_id!a} under {prefix!r} at {shown}."

@@ -22,6 +22,7 @@ from stream_app.core.models.hold_out import customers_by_frequency
 from stream_app.core.models.validation import Validation, validate
 from stream_app.errors import UsageError
 from stream_app.jobs.fit_report import LABELS, NAMES, grade_cells
+from stream_app.jobs.outputs import check_output, write_output
 from stream_app.jobs.population_reader import Known, least_data, read_population
 from stream_app.settings import Settings
 
@@ -34,19 +35,21 @@ def run(settings: Settings, cut: date, *, as_json: bool, html: Path | None = Non
 
     `html` is a file that a page with charts is written to, where there is something to show.
     """
+    if html is not None:
+        check_output("--html", html)
     known = asyncio.run(read_population(settings))
     cut_day, end_day = day_from_text(cut.isoformat()), known.last_day(settings, time.time())
     found, reason = split_and_grade(settings, known, cut_day, end_day)
     answer = as_object(settings, cut_day, end_day, found, reason)
-    if html is not None and found is not None:
-        from stream_app.jobs.validation_page import page  # plotly, which most runs never need
-
-        html.write_text(page(answer, comparison(answer)), encoding="utf-8")
     if as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
     else:
         for line in lines(answer, settings.currency):
             click.echo(line)
+    if html is not None and found is not None:
+        from stream_app.jobs.validation_page import page  # plotly, which most runs never need
+
+        write_output("--html", html, page(answer, comparison(answer)))
     return 0
 
 

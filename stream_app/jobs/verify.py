@@ -22,6 +22,7 @@ from msgspec import UNSET
 
 from stream_app.errors import SourceMismatch, VerificationFailed
 from stream_app.jobs.changelog_reader import ChangelogView, partition_counts, read_on
+from stream_app.jobs.outputs import check_output
 from stream_app.jobs.progress import Progress
 from stream_app.jobs.recount.facts import RefusedRecord
 from stream_app.jobs.verification.dead_letters import compare_letters, read_letters
@@ -74,10 +75,12 @@ def run(
 ) -> int:
     """Verify, print the findings; 0 when all is equal, 1 when anything differs."""
     scope = Scope(not redis_only, not state_only, sample, history=history)
+    if metrics is not None:
+        check_output("--metrics", metrics, replaced=True)
     findings = asyncio.run(verify(settings, scope))
+    print_findings(findings, settings.currency, as_json=as_json)
     if metrics is not None:
         write_metrics(findings, metrics)
-    print_findings(findings, settings.currency, as_json=as_json)
     return 0 if findings.equal else 1
 
 
@@ -178,8 +181,8 @@ class _Verification:
         _check_settings(self._settings, watermark)
         if watermark.unfinished:
             raise VerificationFailed(
-                f"build {self._settings.build} is an unfinished backfill: there is nothing to"
-                " verify before ltv backfill has made it"
+                f"build {self._settings.build} is unfinished: there is nothing to verify before it"
+                " is made. Wait for what is making it, or give its ltv backfill or ltv replay again"
             )
         cut = {topic: _next_offset(watermark, topic) for topic in self._settings.source_topics}
         findings.cut[view.number] = cut

@@ -7,7 +7,7 @@ one sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,20 +38,18 @@ class ScoreReader:
 
     def customers(self, customer_ids: Sequence[bytes]) -> list[Hash | None]:
         """The hashes of many customers, in one exchange."""
-        pipeline = self._client.pipeline(transaction=False)
-        for each in customer_ids:
-            pipeline.hgetall(self._keys.customer(each).decode())
-        return [found or None for found in pipeline.execute()]
+        return [found or None for found in self._hashes(map(self._keys.customer, customer_ids))]
 
     def published(self) -> dict[int, Published]:
         """How far Redis follows each partition; a partition never published is absent."""
-        found: Any = self._client.hgetall(self._keys.published.decode())
+        (found,) = self._hashes([self._keys.published])
         values = ((int(number), decode(value)) for number, value in found.items())
         return {number: value for number, value in values if value is not None}
 
     def generation(self) -> tuple[int, int] | None:
         """The build that publishes and its generation; None where nobody has published yet."""
-        build, gen = self._client.hmget(self._keys.gen.decode(), ["build", "gen"])
+        (found,) = self._hashes([self._keys.gen])
+        build, gen = found.get(b"build"), found.get(b"gen")
         return None if build is None or gen is None else (int(build), int(gen))
 
     def summaries(self, name: str) -> dict[int, bytes]:
@@ -59,14 +57,21 @@ class ScoreReader:
         generation = self.generation()
         if generation is None:
             return {}
-        found: Any = self._client.hgetall(self._keys.summary(name, generation[1]).decode())
+        (found,) = self._hashes([self._keys.summary(name, generation[1])])
         return {int(number): value for number, value in found.items()}
 
     def model(self, model_id: str | None = None) -> dict[bytes, bytes] | None:
         """Parameters of a model, or of the one in use; None where there is none."""
         key = self._keys.model_current if model_id is None else self._keys.model(model_id)
-        found: Any = self._client.hgetall(key.decode())
-        return found or None
+        return self._hashes([key])[0] or None
+
+    def _hashes(self, keys: Iterable[bytes]) -> list[Hash]:
+        """What is under these keys, in one exchange: an error of a pipeline names the command."""
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hgetall(key.decode())
+        found: list[Hash] = pipeline.execute()
+        return found
 
 
 @contextmanager

@@ -7,6 +7,7 @@ password than Redis has is told so by `failure`.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -26,6 +27,9 @@ _NO_RIGHT: Final = (
     "this Redis user may not do what is needed: give it the keys and commands of"
     " deploy/acl/redis.acl"
 )
+_NO_HASH: Final = "a key of ours in Redis is no hash: somebody else has written it"
+_ASKED: Final = re.compile(r"Command # \d+ \((.*?)\) of pipeline caused error: ", re.DOTALL)
+"""What redis-py puts before the error of a command in a pipeline: the command."""
 _EXPIRED: Final = (9, 10)
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and _CERT_HAS_EXPIRED."""
 _BY_TYPE: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -45,7 +49,7 @@ _BY_PREFIX: Final = (
     ("MASTERDOWN", "Redis is a replica that has lost its master"),
     ("NOAUTH", "Redis wants a password: put it into LTV_REDIS_URL"),
     ("BUSY", "Redis is busy with somebody's script"),
-    ("WRONGTYPE", "a key of ours in Redis is no hash: somebody else has written it"),
+    ("WRONGTYPE", _NO_HASH),
     ("NOPERM", _NO_RIGHT),
 )
 
@@ -87,10 +91,25 @@ def _meaning(error: BaseException) -> str:
     for kind, meaning in _BY_TYPE:
         if isinstance(error, kind):
             return meaning
-    text = str(error)
+    asked = _ASKED.match(str(error))
+    text = str(error)[asked.end() :] if asked is not None else str(error)
     # A script's error may carry the command's own after "ERR ": look for the word, not its place.
     words: Callable[[str], bool] = text.split(maxsplit=8)[:8].__contains__
     for prefix, meaning in _BY_PREFIX:
         if words(prefix) or text.startswith(prefix):
-            return meaning
+            return _which(asked[1] if asked is not None else "") if meaning is _NO_HASH else meaning
     return f"Redis does not answer: {text or type(error).__name__}"
+
+
+def _which(asked: str) -> str:
+    """Which key is no hash, or, where the command that found it is not known, how to find it.
+
+    >>> _which("HGETALL ltv:{c 1}")
+    "a key of ours in Redis is no hash: somebody else has written it; it is 'ltv:{c 1}'"
+    """
+    if asked.startswith("HGETALL "):
+        return f"{_NO_HASH}; it is {asked.removeprefix('HGETALL ')!a}"
+    return (
+        f"{_NO_HASH}; redis-cli --scan --pattern 'ltv:*' --type string (or list, set, zset) names"
+        " it, with LTV_KEY_PREFIX in place of ltv:"
+    )

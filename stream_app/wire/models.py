@@ -57,6 +57,24 @@ def decode_model(value: bytes, *, currency: str, time_zone: str) -> ModelParamet
     return parameters
 
 
+def decode_record(
+    key: bytes | None, value: bytes, *, currency: str, time_zone: str
+) -> ModelParameters:
+    """The same of a record of the models topic, whose key has to be the id.
+
+    By its key a record is withdrawn, published again and compacted: under another one it would
+    stand for a model of which nothing else knows.
+    """
+    parameters = decode_model(value, currency=currency, time_zone=time_zone)
+    if key != parameters.id.encode():
+        shown = "none" if key is None else repr(key)
+        raise BadModel(
+            f"the key of the record is {shown} and the model's id {parameters.id!r}: publish it"
+            " with its id as key"
+        )
+    return parameters
+
+
 def parameters_to_json(parameters: ModelParameters) -> bytes:
     """One JSON object; what is None is left out."""
     values = {

@@ -1,8 +1,8 @@
 """Where a worker's model parameters come from: a file given by hand, or the models topic.
 
 Of the topic the last champion and the last challenger count.  One that can't be used (parameters
-out of range, another currency or time zone) is reported in one sentence and the model in use stays.
-With a file there is no challenger.
+out of range, another currency or time zone, a key that is not the id) is reported in one sentence
+and the model in use stays.  With a file there is no challenger.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stream_app.errors import ConfigurationError, Fault
 from stream_app.metrics import Metrics
 from stream_app.settings import Settings
 from stream_app.stores.log_reader import LogReader
-from stream_app.wire.models import decode_model
+from stream_app.wire.models import decode_model, decode_record
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,11 @@ class ModelSource:
 
     def _from_file(self, path: Path) -> ModelParameters:
         try:
-            return self._usable(path.read_bytes())
+            return decode_model(
+                path.read_bytes(),
+                currency=self._settings.currency,
+                time_zone=self._settings.time_zone,
+            )
         except OSError as error:
             raise ConfigurationError(f"LTV_MODEL_FILE: {error}") from error
         except ValueError as error:
@@ -108,7 +112,11 @@ class ModelSource:
 
     def _take_up(self, key: bytes | None, value: bytes) -> None:
         try:
-            usable = self._usable(value)
+            usable = decode_record(
+                *(key, value),
+                currency=self._settings.currency,
+                time_zone=self._settings.time_zone,
+            )
         except ValueError as error:
             log.warning(
                 "a model can't be used; the one before stays", model=repr(key), why=str(error)
@@ -116,8 +124,3 @@ class ModelSource:
             return
         self._standing.pop(key, None)  # published again, it becomes the last one
         self._standing[key] = usable
-
-    def _usable(self, value: bytes) -> ModelParameters:
-        return decode_model(
-            value, currency=self._settings.currency, time_zone=self._settings.time_zone
-        )

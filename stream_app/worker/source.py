@@ -112,9 +112,9 @@ class Sources:
     def _check_history(self, watermark: Watermark) -> None:
         if watermark.unfinished:
             raise SourceMismatch(
-                f"the changelog {self._settings.changelog_topic} is an unfinished backfill: wait "
-                f"for it, or run ltv backfill --into {self._settings.build} again, which begins "
-                "anew"
+                f"build {self._settings.build} is unfinished (its changelog is "
+                f"{self._settings.changelog_topic}): wait for what is making it, or, where that "
+                "has ended on the way, give its ltv backfill or ltv replay again"
             )
 
     def _check_bounds(

@@ -337,6 +337,23 @@ def test_a_model_that_is_not_there_or_of_no_use_is_not_promoted(
     assert _json(three, "models")["in_use"] == "new"
 
 
+def test_a_model_whose_key_is_not_its_id_is_of_no_use(
+    three: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(append_model(load(three), "other", _model("mine")))
+    told = _json(three, "models")
+    assert told["in_use"] == "new"
+    assert told["models"][-1]["problem"] == (
+        "the key of the record is b'other' and the model's id 'mine': publish it with its id as key"
+    )
+    for name, value in three.items():
+        monkeypatch.setenv(name, value)
+    assert outcome(ltv, ["models", "promote", "other"]) == 2
+    assert "publish it with its id as key" in capsys.readouterr().err
+    assert outcome(ltv, ["models", "withdraw", "other", "--yes"]) == 0
+    assert [one["id"] for one in _json(three, "models")["models"]] == ["old", "euro", "new"]
+
+
 def test_without_a_model_before_there_is_nothing_to_roll_back_to(
     own_models: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -184,14 +184,18 @@ def test_a_parquet_time_with_a_zone_keeps_its_instant(tmp_path: Path) -> None:
         ("o.xlsx", "", "is not .csv"),
         ("o.parquet", "no", "can't be read as Parquet"),
         ("o.csv", "a,b\n", "no column for customer_id and amount and occurred_at"),
-        ("o.csv", "", "no column"),
+        ("o.csv", "", r"^o\.csv is empty: its first line has to name the columns"),
+        ("o.csv", "\ufeff", r"^o\.csv is empty"),
+        ("o.csv", "\nuser,date,amount\n", r"^The first line of o\.csv is empty"),
+        ("o.parquet", "", "can't be read as Parquet: .*small"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(
     tmp_path: Path, name: str, text: str, words: str
 ) -> None:
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match=words) as raised:
         messages(written(tmp_path, name, text))
+    assert "\n" not in str(raised.value)
 
 
 def test_bytes_that_are_no_text_are_one_sentence(tmp_path: Path) -> None:

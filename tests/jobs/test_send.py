@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import os
+import signal
+import time
 from collections import Counter
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -102,6 +106,19 @@ def test_a_simulated_population_arrives_whole_in_its_three_topics(
     names = dict(zip(("purchases", "signups", "activity"), with_topics.source_topics, strict=True))
     for role, count in answer["by_topic"].items():
         assert len(read_topic(with_topics, names[role])) == count
+
+
+def test_an_interrupt_while_a_population_is_made_is_heard_at_once(
+    with_topics: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = Order(simulate=1_000_000, days=400)
+    impatience = Timer(4, os.kill, (os.getpid(), signal.SIGINT))
+    impatience.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt, match=r"^Interrupted: 0 of 0 events acknowledged"):
+        run(with_topics, large, as_json=True)
+    assert time.monotonic() - began < 15  # it would take minutes
+    assert "making 1,000,000 simulated customers: stopped" in capsys.readouterr().err
 
 
 def test_live_traffic_keeps_to_its_rate_and_its_duration(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -20,7 +22,7 @@ from stream_app.core.events import Purchase
 from stream_app.errors import ConfigurationError, SourceMismatch, Unreachable, VerificationFailed
 from stream_app.jobs.verification.findings import Findings
 from stream_app.jobs.verification.textfile import METRICS, write_metrics
-from stream_app.jobs.verify import Scope, verify
+from stream_app.jobs.verify import Scope, run, verify
 from stream_app.wire.changelog import WATERMARK_KEY, encode_value, encode_watermark
 from tests.core.naive_decoder import RawRecord
 from tests.generate import Shape, generate
@@ -262,6 +264,18 @@ async def test_the_verdict_is_written_as_metrics_that_prometheus_reads(
     assert found["wrong"]["ltv_verify_equal"] == 0
     assert found["wrong"]["ltv_verify_missing_customers"] == 1
     assert abs(found["wrong"]["ltv_verify_finished_timestamp_seconds"] - time.time()) < 60
+
+
+async def test_the_verdict_is_printed_though_its_metrics_can_not_be_written(
+    shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_the_way = tmp_path / "verify.prom"
+    in_the_way.mkdir()
+    with pytest.raises(ConfigurationError, match=r"--metrics .* can't be written"):
+        await asyncio.to_thread(
+            run, shop.settings, as_json=True, state_only=True, metrics=in_the_way
+        )
+    assert json.loads(capsys.readouterr().out)["equal"] is True
 
 
 def test_a_file_of_metrics_that_can_not_be_written_is_one_sentence(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from redis import Redis
 
@@ -9,9 +11,16 @@ from stream_app.dev.ports import free_port
 from stream_app.dev.valkey import Valkey
 from stream_app.errors import Unreachable
 from stream_app.stores.published import Published, encode
-from stream_app.stores.reader import score_reader
+from stream_app.stores.reader import ScoreReader, score_reader
 from stream_app.stores.redis import Link
 from stream_app.stores.scores import Move, ScoreStore
+
+KEYS: dict[str, Callable[[ScoreReader], object]] = {
+    "ltv:{c 1}": lambda reader: reader.customers([b"c 0", b"c 1"]),
+    "ltv:published:1": ScoreReader.published,
+    "ltv:gen": ScoreReader.generation,
+    "ltv:model:current": ScoreReader.model,
+}
 
 
 async def test_customers_positions_generation_and_model_are_read(
@@ -36,6 +45,17 @@ def test_summaries_are_those_of_the_publication_in_use(valkey: Valkey, client: R
         assert reader.summaries("grades") == {}
         client.hset("ltv:gen", mapping={"build": "1", "gen": "2"})
         assert reader.summaries("grades") == {0: b"now", 11: b"too"}
+
+
+def test_a_key_that_is_no_hash_is_named(valkey: Valkey, client: Redis) -> None:
+    for key, read in KEYS.items():
+        client.set(key, "somebody was here")
+        with (
+            pytest.raises(Unreachable, match=f"somebody else has written it; it is '{key}'"),
+            score_reader(valkey.url, valkey.url, "ltv:", 1) as reader,
+        ):
+            read(reader)
+        client.delete(key)
 
 
 async def test_an_empty_redis_has_nothing_to_read(valkey: Valkey) -> None:

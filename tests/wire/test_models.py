@@ -15,6 +15,7 @@ from stream_app.core.models.published import CDNOW
 from stream_app.wire.models import (
     BadModel,
     decode_model,
+    decode_record,
     parameters_from_hash,
     parameters_to_json,
     redis_fields,
@@ -79,6 +80,15 @@ def test_what_can_t_be_used_is_refused_in_one_sentence(value: bytes, why: str) -
         decode_model(value, currency="USD", time_zone="UTC")
     assert why in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", [None, b"", b"CDNOW", b"\xff"])
+def test_a_record_under_another_key_than_its_id_is_refused(key: bytes | None) -> None:
+    value = parameters_to_json(CDNOW)
+    assert decode_record(CDNOW.id.encode(), value, currency="USD", time_zone="UTC") == CDNOW
+    with pytest.raises(BadModel, match="publish it with its id as key") as refused:
+        decode_record(key, value, currency="USD", time_zone="UTC")
+    assert f"the model's id {CDNOW.id!r}" in str(refused.value)
 
 
 def test_a_hash_that_holds_no_model_is_refused() -> None:

@@ -100,6 +100,22 @@ async def test_the_last_one_that_can_be_used_is_taken_and_the_others_are_reporte
     assert "m-3" in said.out + said.err
 
 
+@pytest.mark.parametrize(
+    ("key", "shown"), [(b"m-1", "b'm-1'"), (b"M-2", "b'M-2'"), (b"\xff", "xff")]
+)
+async def test_a_model_whose_key_is_not_its_id_is_reported_and_replaces_nobody(
+    rig: Rig, key: bytes, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.publish(GOOD)
+    rig.log.append((key, parameters_to_json(BETTER)))
+    await rig.source.first()
+    assert rig.in_use == ("m-1", None)
+    said = capsys.readouterr().out
+    assert "the key of the record is" in said
+    assert shown in said
+    assert "publish it with its id as key" in said
+
+
 async def test_a_model_withdrawn_by_its_id_says_nothing_about_the_others(rig: Rig) -> None:
     rig.publish(GOOD)
     rig.log.append((b"m-0", None))

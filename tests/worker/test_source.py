@@ -260,4 +260,6 @@ async def test_a_history_goes_on_with_the_state(shop: Shop) -> None:
 
 async def test_an_unfinished_backfill_is_nobody_s_state(shop: Shop) -> None:
     half = structs.replace(nothing_yet(shop.settings), history=History(until_us=5, finished=False))
-    assert "unfinished backfill" in await shop.refusal(half)
+    said = await shop.refusal(half)
+    assert f"build {shop.settings.build} is unfinished" in said
+    assert "give its ltv backfill or ltv replay again" in said

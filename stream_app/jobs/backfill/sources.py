@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from stream_app.errors import UsageError
 from stream_app.jobs.send.columns import NEEDED, fields_of, require
-from stream_app.jobs.send.files import as_text, csv_head, opened, quoted_text
+from stream_app.jobs.send.files import as_text, csv_head, first_line, opened, quoted_text
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -140,7 +140,7 @@ def _csv(path: Path, kind: str, mapping: Mapping[str, str]) -> Source:
     binary, _ = opened(path)
     with TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
         try:
-            delimiter, header = csv_head(text)
+            delimiter, header = csv_head(text, path.name)
         except UnicodeDecodeError as error:
             raise UsageError(f"{path.name} is not UTF-8 text: {error.reason}.") from None
     names = [f"c{number}" for number in range(len(header))]
@@ -173,7 +173,7 @@ def _sql(
             connection.execute(statement)
         connection.execute("SET TimeZone = 'UTC'")  # in which times become texts, whatever they set
     except duckdb.Error as error:
-        raise UsageError(f"The SQL of --history can't be run: {_first_line(error)}") from None
+        raise UsageError(f"The SQL of --history can't be run: {first_line(error)}") from None
     relation = f"({last.query.strip().rstrip(';')})"
     described = _described(connection, relation, "the SQL")
     return _source("the SQL", kind, None, relation, described, mapping, None)
@@ -209,7 +209,7 @@ def _described(connection: DuckDBPyConnection, relation: str, name: str) -> list
     try:
         found = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     except duckdb.Error as error:
-        raise UsageError(f"{name} can't be read: {_first_line(error)}") from None
+        raise UsageError(f"{name} can't be read: {first_line(error)}") from None
     return [(str(column[0]), str(column[1])) for column in found]
 
 
@@ -219,9 +219,5 @@ def _one_number(connection: DuckDBPyConnection, sql: str, name: str) -> int:
     try:
         found = connection.execute(sql).fetchone()
     except duckdb.Error as error:
-        raise UsageError(f"{name} can't be read: {_first_line(error)}") from None
+        raise UsageError(f"{name} can't be read: {first_line(error)}") from None
     return int(found[0]) if found else 0
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]

@@ -55,6 +55,8 @@ class _Replay:
         if order.as_of is not None:
             as_of = instant_us(order.as_of, settings.time_zone, "--as-of") // 1_000_000
         self._as_of = as_of
+        self._begun = False
+        """Whether the new build may have been begun, which then is unfinished."""
 
     def run(self) -> Replayed:
         """Everything, in order."""
@@ -85,11 +87,14 @@ class _Replay:
         return self._target.file.parent if self._target.file is not None else None
 
     def _interrupted(self) -> str:
+        left = f", {self._target.name} is unfinished" if self._begun else ""
         if self._order.checkpoint is not None and has_states(self._order.checkpoint):
             return (
-                f"Interrupted: what was folded is kept in {self._order.checkpoint};"
+                f"Interrupted: what was folded is kept in {self._order.checkpoint}{left};"
                 " the same command goes on from there."
             )
+        if self._begun:
+            return f"Interrupted{left}; the same command makes it anew."
         if self._order.checkpoint is not None:
             return "Interrupted before anything was folded; the same command begins."
         return "Interrupted: nothing was kept; --checkpoint DIRECTORY would have."
@@ -138,6 +143,7 @@ class _Replay:
     async def _begin(self) -> None:
         async with log_reader(self._settings) as log:
             delete = await check_target(self._settings, log)
+            self._begun = True
             await begin_anew(self._settings, delete=delete)
             async with Snapshot.begun(self._settings, log, self._now_us, self._maker):
                 pass

@@ -114,12 +114,17 @@ def _offsets(option: str, text: str, places: Sequence[TopicPartition]) -> Offset
             )
         place = TopicPartition(found[1], int(found[2]))
         if place not in known:
-            raise UsageError(
-                f"{option} names {place.topic} partition {place.partition}, which is none of"
-                f" {', '.join(sorted({one.topic for one in places}))}."
-            )
+            raise UsageError(f"{option} names {_unknown(place, places)}.")
         given[place] = int(found[3])
     return given
+
+
+def _unknown(place: TopicPartition, places: Sequence[TopicPartition]) -> str:
+    count = sum(one.topic == place.topic for one in places)
+    if count:
+        return f"{place.topic} partition {place.partition}, and it has {count}, from 0 on"
+    topics = sorted({one.topic for one in places})
+    return f"the topic {place.topic}, which is none of {', '.join(topics)}"
 
 
 def _check(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from stream_app.errors import UsageError
+from stream_app.jobs.outputs import check_output
 from stream_app.jobs.replay.order import Order
 from stream_app.settings import Settings
 
@@ -43,6 +44,7 @@ def read_target(order: Order, settings: Settings) -> Target:
             raise UsageError(f"{file} exists; --overwrite replaces it.")
         if not file.parent.is_dir():
             raise UsageError(f"There is no directory {file.parent} for {file.name}.")
+        check_output("--into", file, replaced=True)
         return Target("file", file=file)
     if into == "shadow" or re.fullmatch("[1-9][0-9]{0,8}", into, re.ASCII):
         if order.begin is not None:

@@ -22,6 +22,7 @@ from stream_app.core.cohorts.report import NO_CHANNEL, Asked, Report, report
 from stream_app.core.cohorts.report_object import report_as_object
 from stream_app.core.money import EXPONENTS
 from stream_app.errors import UsageError
+from stream_app.jobs.outputs import check_output, write_output
 from stream_app.jobs.report.costs import by_month, read_costs
 from stream_app.jobs.report.csv_lines import write_csv
 from stream_app.jobs.report.reading import read_cohorts
@@ -79,6 +80,8 @@ def run(settings: Settings, options: Options) -> int:
     """Print the report; NotFound where nothing is published."""
     if options.as_csv and options.as_json:
         raise UsageError("--csv and --json can't both be on standard output; take one.")
+    if options.html is not None:
+        check_output("--html", options.html)
     made = make(settings, options)
     _print(made, options)
     if options.html is not None:
@@ -111,11 +114,7 @@ def _write(path: Path, found: Made, metric: Metric) -> None:
     foot = f"Made by ltv report {__version__}. This page loads nothing from elsewhere."
     segments = found.whole["segments"]
     share = None if segments is None else segments["top_share"]["of_revenue"]
-    made = render(page(found.as_object(), metric, share, foot))
-    try:
-        path.write_text(made, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--html {str(path)!a} can't be written: {error.strerror}.") from None
+    write_output("--html", path, render(page(found.as_object(), metric, share, foot)))
 
 
 def answer(made: Report, published: PublishedCohorts, as_of_day: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import click
 import orjson
 
 from stream_app.errors import UsageError
+from stream_app.jobs.interrupts import interruptible
 from stream_app.jobs.progress import Progress
 from stream_app.jobs.send.columns import parse_mapping
 from stream_app.jobs.send.files import open_source
@@ -62,16 +63,23 @@ class Outcome:
 def run(settings: Settings, order: Order, *, as_json: bool) -> int:
     """Send what was ordered; print the outcome; return the exit code."""
     outcome = Outcome()
-    work = _check_only if order.dry_run else _send
     began = time.monotonic()
     try:
-        asyncio.run(work(settings, order, outcome))
+        if order.dry_run:
+            _check_only(settings, order, outcome)
+        else:
+            asyncio.run(_send(settings, order, outcome))
     except KeyboardInterrupt:
-        words = f"Interrupted: {outcome.acknowledged:,} of {outcome.read:,} events acknowledged."
-        raise KeyboardInterrupt(words) from None
+        raise KeyboardInterrupt(_interrupted(order, outcome)) from None
     outcome.seconds = time.monotonic() - began
     _print(order, outcome, as_json)
     return 2 if outcome.refused and not order.skip_refused else 0
+
+
+def _interrupted(order: Order, outcome: Outcome) -> str:
+    if order.dry_run:
+        return f"Interrupted: {outcome.read:,} events checked, {outcome.refused:,} refused."
+    return f"Interrupted: {outcome.acknowledged:,} of {outcome.read:,} events acknowledged."
 
 
 def feeds(settings: Settings, order: Order) -> Iterator[Feed]:
@@ -97,12 +105,18 @@ def _simulated(settings: Settings, order: Order) -> Feed:
     require_currency(settings)
     now = datetime.now(UTC)
     end = datetime.combine(order.until or now.date(), datetime.min.time(), UTC)
-    people = Population(order.simulate, order.seed, order.days, end, settings.currency)
-    messages = people.live(now) if order.duration else people.history()
-    return Feed(f"{order.simulate:,} simulated customers", messages, lambda: None)
+    name = f"{order.simulate:,} simulated customers"
+    # Made at one go, which may take minutes: asyncio's own Ctrl-C would wait for the end of it.
+    with interruptible():
+        people = Population(order.simulate, order.seed, order.days, end, settings.currency)
+        if order.duration:
+            return Feed(name, people.live(now), lambda: None)
+        with Progress(f"making {name}", "events") as progress:
+            messages = people.history(progress.advance)
+    return Feed(name, messages, lambda: None)
 
 
-async def _check_only(settings: Settings, order: Order, outcome: Outcome) -> None:
+def _check_only(settings: Settings, order: Order, outcome: Outcome) -> None:
     if order.simulate and order.duration:
         raise UsageError("--dry-run with --duration has nothing to check: live traffic is endless.")
     for feed in feeds(settings, order):

@@ -93,7 +93,7 @@ def _csv_rows(
 ) -> Iterator[Row]:
     with io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text:
         try:
-            delimiter, header = csv_head(text)
+            delimiter, header = csv_head(text, name)
             picks = _picks(header, name, kind, mapping, tell)
             reader = csv.reader(text, delimiter=delimiter)
             width = len(header)
@@ -116,9 +116,16 @@ def _csv_rows(
             raise UsageError(f"{name} can't be read as CSV: {error}.") from None
 
 
-def csv_head(text: TextIO) -> tuple[str, list[str]]:
-    """The delimiter, which is the one that the first line has most of, and the header."""
+def csv_head(text: TextIO, name: str) -> tuple[str, list[str]]:
+    """The delimiter, which is the one that the first line has most of, and the header.
+
+    UsageError where there is none; `name` is that of the file.
+    """
     first = text.readline()
+    if not first:
+        raise UsageError(f"{name} is empty: its first line has to name the columns.")
+    if not first.strip():
+        raise UsageError(f"The first line of {name} is empty: it has to name the columns.")
     delimiter = max(DELIMITERS, key=first.count)
     return delimiter, next(csv.reader([first], delimiter=delimiter), [])
 
@@ -182,7 +189,7 @@ def _parquet(path: Path, kind: str, mapping: Mapping[str, str], tell: Tell) -> S
         ).fetchall()
         counted = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
     except duckdb.Error as error:
-        raise UsageError(f"{path.name} can't be read as Parquet: {error}") from None
+        raise UsageError(f"{path.name} can't be read as Parquet: {first_line(error)}") from None
     header = [str(column[0]) for column in described]
     picks = _picks(header, path.name, kind, mapping, tell)
     total, seen = max(int(counted[0]) if counted else 0, 1), [0]
@@ -212,6 +219,11 @@ def as_text(column: str, column_type: str) -> str:
     if column_type.endswith("]") or column_type.startswith(("STRUCT", "MAP")):
         return f"to_json({quoted})::VARCHAR"
     return f"{quoted}::VARCHAR"
+
+
+def first_line(error: BaseException) -> str:
+    """What DuckDB says of an error, without the statement that it shows below."""
+    return str(error).partition("\n")[0]
 
 
 def quoted_text(text: str) -> str:

@@ -9,9 +9,11 @@ rates twice as high, so that a year shows something.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,17 @@ P, Q, GAMMA = 6.0, 3.8, 15.0
 SIGNUP_SHARE, REFUND_SHARE, CANCEL_SHARE, ACTIVITY_PER_PURCHASE = 0.95, 0.04, 0.02, 2.0
 
 Column = NDArray[np.int64]
+Event = tuple[int, Message]
+"""An event and its time, microseconds since the start."""
+
+SPANS: Final = 1000
+"""Parts of the time whose events are sorted at once: the sorting of millions hears no Ctrl-C."""
+TOLD_EVERY: Final = 1000
+"""Events between two words about how many are made."""
+
+
+def _nobody(_count: int) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -55,13 +68,22 @@ class Population:
         self._channel = self._random.choice(len(CHANNELS), customers, p=CHANNEL_SHARES)
         self._first = self._random.uniform(0, days * 0.9, customers)  # days since the start
 
-    def history(self) -> Iterator[Message]:
-        """All events of the population in the order of their time."""
+    def history(self, made: Callable[[int], None] = _nobody) -> Iterator[Message]:
+        """All events of the population in the order of their time.
+
+        They are made before it returns; `made` is told how many more there are.
+        """
         purchases = self._purchases()
-        rows = self._signups() + self._orders(purchases) + self._activity(purchases)
-        rows.sort(key=lambda row: (row[0], row[1].key, row[1].value))
-        for _, message in rows:
-            yield message
+        spans: list[list[Event]] = [[] for _ in range(SPANS)]
+        whole_us = self._days * DAY_US
+        events = chain(self._signups(), self._orders(purchases), self._activity(purchases))
+        number = 0
+        for number, event in enumerate(events, start=1):
+            spans[min(event[0] * SPANS // whole_us, SPANS - 1)].append(event)
+            if number % TOLD_EVERY == 0:
+                made(TOLD_EVERY)
+        made(number % TOLD_EVERY)
+        return _in_order(spans)
 
     def live(self, now: datetime) -> Iterator[Message]:
         """Purchases without end by customers drawn by their rates, to be stamped when sent.
@@ -102,55 +124,47 @@ class Population:
         minor: Column = np.maximum(np.rint(major * 10**self._exponent), 1).astype(np.int64)
         return minor
 
-    def _signups(self) -> list[tuple[int, Message]]:
+    def _signups(self) -> Iterator[Event]:
         signed = self._random.random(self.size) < SIGNUP_SHARE
         before = self._random.exponential(2.0, self.size)  # days before the first purchase
-        rows = []
         for customer in np.flatnonzero(signed).tolist():
             at_us = int(max(self._first[customer] - before[customer], 0.0) * DAY_US)
             channel = CHANNELS[self._channel[customer]]
             body = f'"type":"signup",{self._who(customer, f"signup-{customer}", self._text(at_us))}'
             value = f'{{{body},"channel":"{channel}"}}'.encode()
-            rows.append((at_us, Message("signups", self._id(customer).encode(), value)))
-        return rows
+            yield at_us, Message("signups", self._id(customer).encode(), value)
 
-    def _orders(self, purchases: Purchases) -> list[tuple[int, Message]]:
+    def _orders(self, purchases: Purchases) -> Iterator[Event]:
         """Purchases, and for some of them a refund of a part or a cancellation."""
         fate = self._random.random(len(purchases.at_us))
         later = self._random.uniform(0, 14, len(purchases.at_us)) * DAY_US
         part = self._random.uniform(0.1, 1.0, len(purchases.at_us))
-        rows: list[tuple[int, Message]] = []
         columns = (purchases.customer, purchases.at_us, purchases.amount_minor, fate, later, part)
         for number, row in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
             customer, at_us, amount, destiny, wait, share = row
             order, at = f"order-{number}", self._text(at_us)
-            rows.append((at_us, self._money("purchase", customer, order, at, amount)))
+            yield at_us, self._money("purchase", customer, order, at, amount)
             then_us = min(at_us + int(wait), self._days * DAY_US)
             then = self._text(then_us)
             if destiny < REFUND_SHARE:
                 taken = max(1, round(amount * share))
-                refund = self._money("refund", customer, order, then, taken)
-                rows.append((then_us, refund))
+                yield then_us, self._money("refund", customer, order, then, taken)
             elif destiny < REFUND_SHARE + CANCEL_SHARE:
-                cancelled = self._money("cancellation", customer, order, then, amount, at)
-                rows.append((then_us, cancelled))
-        return rows
+                yield then_us, self._money("cancellation", customer, order, then, amount, at)
 
-    def _activity(self, purchases: Purchases) -> list[tuple[int, Message]]:
+    def _activity(self, purchases: Purchases) -> Iterator[Event]:
         """Visits in the days around purchases."""
         visits = self._random.poisson(ACTIVITY_PER_PURCHASE, len(purchases.at_us))
         at_us = np.repeat(purchases.at_us, visits)
         shift = self._random.normal(0, 5, len(at_us)) * DAY_US
         at_us = np.clip(at_us + shift, 0, self._days * DAY_US).astype(np.int64)
         customers = np.repeat(purchases.customer, visits)
-        rows = []
         for number, (customer, at) in enumerate(
             zip(customers.tolist(), at_us.tolist(), strict=True)
         ):
             body = f'"type":"activity",{self._who(customer, f"visit-{number}", self._text(at))}'
             value = f'{{{body},"kind":"visit"}}'.encode()
-            rows.append((at, Message("activity", self._id(customer).encode(), value)))
-        return rows
+            yield at, Message("activity", self._id(customer).encode(), value)
 
     def _money(
         self, kind: str, customer: int, order: str, at: str, amount: int, ordered_at: str = ""
@@ -180,3 +194,11 @@ class Population:
             return str(amount_minor)
         whole, rest = divmod(amount_minor, 10**self._exponent)
         return f"{whole}.{rest:0{self._exponent}d}"
+
+
+def _in_order(spans: list[list[Event]]) -> Iterator[Message]:
+    for span in spans:
+        span.sort(key=lambda event: (event[0], event[1].key, event[1].value))
+        for _, message in span:
+            yield message
+        span.clear()

@@ -332,6 +332,7 @@ def test_an_overlap_without_event_ids_is_refused(
         (("--history", "nowhere.csv"), "no file"),
         (("--history", "SELECT * FROM nowhere"), "can't be read"),
         (("--history", "SELECT 1 AS a"), "no column for customer_id"),
+        (("--history", "{empty}"), "nothing.csv is empty: its first line has to name the columns"),
         (("--history", "signup=SELECT 'c' AS user, 1 AS b"), "occurred_at of a signup"),
         (("--history", "{file}", "--map", "amount=nothing"), "no source has such a column"),
         (("--history", "{file}", "--lateness", "soon"), "not a duration"),
@@ -341,7 +342,10 @@ def test_an_overlap_without_event_ids_is_refused(
 def test_words_that_make_no_sense_are_refused(
     arguments: tuple[str, ...], words: str, own_environ: Environ, history: Path
 ) -> None:
-    given = [one.replace("{file}", str(history)) for one in arguments]
+    empty = history.with_name("nothing.csv")
+    empty.touch()
+    files = {"{file}": str(history), "{empty}": str(empty)}
+    given = [files.get(one, one) for one in arguments]
     until = () if "--until" in given else ("--until", CUT)
     assert words in refusal(own_environ, UsageError, *given, *until)
 
@@ -407,7 +411,7 @@ def test_a_kill_at_any_moment_touches_nothing_else_and_the_next_try_begins_anew(
             stdout=out, stderr=out, timeout=60, check=False,
         )  # fmt: skip
     assert refused.returncode == 78, log.read_text()
-    assert "unfinished backfill" in log.read_text()
+    assert "build 2 is unfinished" in log.read_text()
 
     code, answer = backfill(own_environ, *given)
     assert (code, answer["written"], answer["applied"]) == (0, True, 400)

@@ -144,7 +144,7 @@ def refusal(environ: dict[str, str], kind: type[LtvError], *arguments: str) -> s
         (("--from", "yesterday"), "--from 'yesterday' is neither a date"),
         (("--as-of", "soon"), "--as-of 'soon' is neither a date"),
         (("--to", "purchases=3"), "is not TOPIC:PARTITION=OFFSET"),
-        (("--to", "elsewhere:0=3"), "which is none of"),
+        (("--to", "elsewhere:0=3"), "names the topic elsewhere, which is none of"),
         (("--into", "/nowhere/file.parquet"), "There is no directory /nowhere"),
     ],
 )
@@ -157,6 +157,8 @@ def test_a_range_that_is_not_there_is_one_sentence(log: Log) -> None:
     far = refusal(environ, SourceMismatch, "--to", f"{topic}:1=999999")
     assert "ends at" in far
     assert "999,999 (--to)" in far
+    beyond = refusal(environ, UsageError, "--to", f"{topic}:99=5")
+    assert beyond == f"--to names {topic} partition 99, and it has 3, from 0 on."
     backwards = refusal(environ, UsageError, "--from", f"{topic}:1=20", "--to", f"{topic}:1=10")
     assert "--from is after --to" in backwards
 
@@ -296,6 +298,20 @@ def test_the_checkpoint_of_topics_that_were_made_anew_is_refused(
     said = refusal(environ, SourceMismatch, "--checkpoint", str(kept))
     assert "does not fit the log any more (the record at offset" in said
     assert "name another directory, or remove this one" in said
+
+
+def test_an_interrupted_build_is_said_to_be_unfinished(brokers: str, redis_url: str) -> None:
+    environ = own(brokers, redis_url, PARTITIONS="3")
+    fill(environ, records_of(SHAPE)[:900])
+    slow = begin(environ, "--into", "2", "--rate", "20")
+    _wait_until_begun(environ, slow)
+    slow.send_signal(signal.SIGINT)
+    _, said = slow.communicate(timeout=60)
+    assert slow.returncode == 130, said
+    last = "ltv: Interrupted, build 2 is unfinished; the same command makes it anew."
+    assert said.splitlines()[-1] == last
+    found = replay(environ, "--into", "2")
+    assert hash_of(states_of(settings_of(environ, BUILD="2"))) == found["state_hash"]
 
 
 @pytest.mark.parametrize("failpoint", ["backfill_marked", "replay_partition", "backfill_written"])
