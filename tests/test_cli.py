@@ -237,6 +237,7 @@ def test_what_nobody_foresaw_keeps_its_traceback() -> None:
 
 INTERRUPTED_IMPORT = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
 from stream_app.__main__ import main
 
 class Interrupt:

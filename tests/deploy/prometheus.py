@@ -120,5 +120,7 @@ async def exporter(text: str) -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_get("/metrics", show)
     listener = Listener(HOST, 0)
-    yield (await listener.start(application)).removeprefix("http://")
-    await listener.stop()
+    try:
+        yield (await listener.start(application)).removeprefix("http://")
+    finally:
+        await listener.stop()

@@ -35,6 +35,10 @@ TOKEN = "a-token-that-nobody-guesses"
 FITTED_DAY = 19_300
 """In the middle of the made-up shop's time: later purchases grade the model."""
 OTHERS = """\
+ltv_verify_equal 1
+ltv_verify_compared_customers 600
+ltv_verify_wrong_dead_letters 0
+ltv_verify_seconds 1
 ltv_verify_mismatch_customers 0
 ltv_verify_missing_customers 0
 ltv_verify_extra_customers 0
@@ -62,14 +66,15 @@ def questions() -> list[Question]:
     """Of every panel, rule and line of the runbook: the whole, and each metric in it by itself.
 
     An alert is silent on a healthy system: asked is what is compared, by letting each comparison
-    give 0 or 1 instead of nothing; `absent` has an answer only in trouble.
+    give 0 or 1 instead of nothing; `absent`, and what `unless` takes away, have an answer only in
+    trouble, and their metrics are asked for by themselves.
     """
     found = [Question(one.where, _of_panel(one), one.labels) for one in queries()]
     found += [Question("the runbook", one) for one in blocks("promql")]
     for rule in rules():
         alert = rule.annotations is not None
         asked = COMPARISON.sub(r" \1 bool ", rule.expression) if alert else rule.expression
-        if "absent(" not in asked:
+        if "absent(" not in asked and not (alert and "unless" in asked):
             found.append(Question(rule.name, asked))
     texts = {one.expression for one in found} | {rule.expression for rule in rules()}
     selectors = {each for text in texts for each in SELECTOR.findall(text)}
