@@ -73,9 +73,9 @@ def _foreseen(error: Exception) -> LtvError | None:
     """What an error means where Kafka, Redis or its client is behind it; None: none of them is."""
     # Importing a client costs what a command without one has not.
     if "aiokafka" in sys.modules:
-        from stream_app.stores.kafka_trouble import denied, foreseen
+        from stream_app.stores.kafka_trouble import foreseen
 
-        if known := denied(error) if isinstance(error, LtvError) else foreseen(error):
+        if known := foreseen(error):
             return known
     if "redis" in sys.modules:
         from redis.exceptions import RedisError

@@ -24,8 +24,8 @@ from stream_app.wire.changelog import (
     WATERMARK_KEY,
     ForeignValue,
     Watermark,
-    decode_value,
     decode_watermark,
+    decode_written,
     is_claim,
 )
 
@@ -72,15 +72,17 @@ class ChangelogView:
                 if is_claim(record):
                     self.claim = record.offset
             elif record.key is not None:
-                self._take(record.key, record.value, record.offset)
+                self._take(record)
 
-    def _take(self, key: bytes, value: bytes | None, offset: int) -> None:
+    def _take(self, record: Any) -> None:
         try:
-            epoch, body = decode_value(value)
+            epoch, body = decode_written(record)
         except ForeignValue:
             self.void += 1
             return
-        if epoch < self.claim or epoch > offset:
+        key: bytes = record.key
+        offset: int = record.offset
+        if epoch < self.claim:
             self.void += 1
         elif key == WATERMARK_KEY:
             self.watermark = decode_watermark(body)

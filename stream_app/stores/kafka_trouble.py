@@ -80,13 +80,17 @@ def denied(error: BaseException | None) -> ConfigurationError | None:
 
 
 def foreseen(error: BaseException) -> LtvError | None:
-    """What an error of Kafka's client that nobody caught means; None: it is none of Kafka's.
+    """What an error that ends us means: one of ours, or of Kafka's client; None: it is neither.
+
+    A missing right behind it comes first, since a restart would not give it.
 
     >>> foreseen(TopicAuthorizationFailedError("purchases")).exit_code, foreseen(KeyError(1))
     (78, None)
     """
     if (refusal := denied(error)) is not None:
         return refusal
+    if isinstance(error, LtvError):
+        return error
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, KafkaError):
         cause = cause.__cause__

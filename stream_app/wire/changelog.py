@@ -152,6 +152,17 @@ def decode_value(value: bytes | None) -> tuple[int, bytes]:
     return epoch, value[_HEAD_SIZE:]
 
 
+def decode_written(record: Any) -> tuple[int, bytes]:
+    """Epoch and body of a record where it lies; `decode_value`'s errors.
+
+    An epoch is the offset of a claim that came before, so one beyond the record is nobody's.
+    """
+    epoch, body = decode_value(record.value)
+    if epoch > record.offset:
+        raise ForeignValue("an epoch that nobody can have claimed yet")
+    return epoch, body
+
+
 def is_claim(record: Any) -> bool:
     """Whether a record takes the partition: by its key, and by a value that is a claim's."""
     if record.key != CLAIM_KEY:

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from stream_app import failpoints
 from stream_app.errors import ConfigurationError, Deposed, Fault, LtvError
 from stream_app.settings import Settings
-from stream_app.stores.kafka_trouble import denied, foreseen
+from stream_app.stores.kafka_trouble import foreseen
 from stream_app.stores.topic_plan import Role
 from stream_app.stores.topics import ensure_topics
 
@@ -166,8 +166,7 @@ def _kafka_answered(worker: Worker) -> None:
 
 def report(reason: BaseException) -> int:
     """One sentence for whoever is on call, and the exit code that tells the supervisor."""
-    # Restarting would not give us a right that is missing.
-    known = denied(reason) or reason if isinstance(reason, LtvError) else foreseen(reason)
+    known = foreseen(reason)
     if known is not None:
         log.error(str(known), exit_code=known.exit_code)
         return known.exit_code

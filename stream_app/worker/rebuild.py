@@ -20,8 +20,8 @@ from stream_app.wire.changelog import (
     WATERMARK_KEY,
     ForeignValue,
     Watermark,
-    decode_value,
     decode_watermark,
+    decode_written,
     is_claim,
 )
 
@@ -55,12 +55,10 @@ class Rebuild:
                     self._epoch = record.offset
                 continue
             try:
-                epoch, body = decode_value(record.value)
+                epoch, body = decode_written(record)
                 if epoch < self._epoch:
                     void.add(key)
                     continue
-                if epoch > record.offset:
-                    raise ForeignValue("an epoch that nobody can have claimed yet")
                 void.discard(key)
                 if key == WATERMARK_KEY:
                     self.watermark = decode_watermark(body)

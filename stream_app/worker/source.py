@@ -54,7 +54,9 @@ class Sources:
                 self._check_bounds(partition, position, starts[partition], ends[partition])
             elif starts[partition] > 0 and not self._settings.history_trimmed:
                 raise self._trimmed(partition, starts[partition])
-        await self.check_anchors(watermark, starts)
+        other = await other_record(self._reader, watermark, starts)
+        if other is not None:
+            raise SourceMismatch(f"{other}; {BACKFILL}")
         return self._with_starts(watermark, starts)
 
     def _fresh(
@@ -133,30 +135,34 @@ class Sources:
                 f"{BACKFILL}"
             )
 
-    async def check_anchors(
-        self, watermark: Watermark, starts: Mapping[TopicPartition, int]
-    ) -> None:
-        """The last record folded must still be the same record, where it still exists."""
-        anchors = {
-            partition: position.anchor
-            for partition, start in starts.items()
-            if (position := watermark.sources.get(partition.topic)) is not None
-            and position.anchor is not None
-            and position.anchor.offset >= start
-        }
-        found = await self._reader.records_at(
-            {partition: anchor.offset for partition, anchor in anchors.items()}
-        )
-        for partition, anchor in anchors.items():
-            record = found.get(partition)
-            if record is None:
-                # Compacted away or removed by an operator: absence alone proves nothing.
-                log.warning(
-                    "the last record folded is gone", topic=partition.topic, offset=anchor.offset
-                )
-            elif anchor_of(record) != anchor:
-                raise SourceMismatch(
-                    f"the record at offset {anchor.offset} of {partition.topic} partition "
-                    f"{partition.partition} is not the one that was folded: the topic was "
-                    f"re-created; {BACKFILL}"
-                )
+
+async def other_record(
+    reader: LogReader, watermark: Watermark, starts: Mapping[TopicPartition, int]
+) -> str | None:
+    """Which last record folded is another one now, in words; None where all are the same.
+
+    Of those that the log still has: ``starts`` are where it begins.
+    """
+    anchors = {
+        partition: position.anchor
+        for partition, start in starts.items()
+        if (position := watermark.sources.get(partition.topic)) is not None
+        and position.anchor is not None
+        and position.anchor.offset >= start
+    }
+    found = await reader.records_at(
+        {partition: anchor.offset for partition, anchor in anchors.items()}
+    )
+    for partition, anchor in anchors.items():
+        record = found.get(partition)
+        if record is None:
+            # Compacted away or removed by an operator: absence alone proves nothing.
+            log.warning(
+                "the last record folded is gone", topic=partition.topic, offset=anchor.offset
+            )
+        elif anchor_of(record) != anchor:
+            return (
+                f"the record at offset {anchor.offset} of {partition.topic} partition "
+                f"{partition.partition} is not the one that was folded: the topic was re-created"
+            )
+    return None

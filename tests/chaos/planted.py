@@ -6,7 +6,6 @@ workers run a copy of the product with one line changed, until a round is not cl
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import stream_app
+from tests.rig.inherited import inherited
 
 PACKAGE: Final = Path(stream_app.__file__).parent
 
@@ -59,14 +59,5 @@ def planted(name: str, directory: Path) -> Iterator[None]:
     assert text.count(bug.right) == 1, f"{bug.file} no longer has the line of {name}"
     file.write_text(text.replace(bug.right, bug.wrong))
     # Without the safe path the directory of the run goes before all others.
-    chosen = {"PYTHONPATH": str(copy.parent), "PYTHONSAFEPATH": "1"}
-    before = {key: os.environ.get(key) for key in chosen}
-    os.environ.update(chosen)
-    try:
+    with inherited(PYTHONPATH=str(copy.parent), PYTHONSAFEPATH="1"):
         yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                del os.environ[key]
-            else:
-                os.environ[key] = value

@@ -10,6 +10,8 @@ from tests.deploy.facts import documents
 from tests.deploy.tooling import DEPLOY, answer, tool
 
 CHART: Final = DEPLOY / "helm" / "ltv-live"
+MINIMAL: Final = CHART / "ci" / "minimal.yaml"
+FULL: Final = CHART / "ci" / "full.yaml"
 EXAMPLES: Final = tuple(sorted((CHART / "ci").glob("*.yaml")))
 
 Resource = dict[str, Any]

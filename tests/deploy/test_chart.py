@@ -16,6 +16,8 @@ from stream_app.worker.life import STOP_SECONDS
 from tests.deploy.chart import (
     CHART,
     EXAMPLES,
+    FULL,
+    MINIMAL,
     Resource,
     container,
     environment,
@@ -30,7 +32,6 @@ from tests.deploy.facts import SERVE_PORT, USER, VARIABLES, WORKER_PORT, accepte
 from tests.deploy.tooling import DEPLOY, PACKAGES, STRIMZI, answer, outcome, tool
 from tests.docs.page import README
 
-MINIMAL, FULL = CHART / "ci" / "minimal.yaml", CHART / "ci" / "full.yaml"
 VALUES = read(CHART / "values.yaml")
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 KUBERNETES = "1.37.0"

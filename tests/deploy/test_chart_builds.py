@@ -13,6 +13,8 @@ from stream_app.settings import Settings
 from stream_app.stores.topic_plan import plans
 from tests.deploy.chart import (
     CHART,
+    FULL,
+    MINIMAL,
     Resource,
     container,
     environment,
@@ -25,7 +27,6 @@ from tests.deploy.chart import (
 from tests.deploy.facts import accepted
 from tests.deploy.tooling import DEPLOY, ROOT
 
-FULL, MINIMAL = CHART / "ci" / "full.yaml", CHART / "ci" / "minimal.yaml"
 PAGE = (DEPLOY / "runbook-procedures.md").read_text()
 FIRST = ("--set", "settings.LTV_BUILD=1")
 

@@ -13,6 +13,8 @@ from stream_app.stores.topic_plan import plans
 from tests.deploy.chart import (
     CHART,
     EXAMPLES,
+    FULL,
+    MINIMAL,
     Resource,
     container,
     environment,
@@ -26,8 +28,6 @@ from tests.deploy.facts import accepted, read, understands
 from tests.deploy.runbook import PAGE
 from tests.deploy.tooling import answer, tool
 from tests.docs.page import README
-
-FULL, MINIMAL = CHART / "ci" / "full.yaml", CHART / "ci" / "minimal.yaml"
 
 
 @pytest.fixture

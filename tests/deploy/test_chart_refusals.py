@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.chart import CHART
+from tests.deploy.chart import CHART, MINIMAL
 from tests.deploy.tooling import outcome, tool
-
-MINIMAL = CHART / "ci" / "minimal.yaml"
 
 
 def refused(example: Path, *options: str) -> str:

@@ -15,11 +15,10 @@ import yaml
 
 from stream_app.settings import Settings, load
 from stream_app.stores.topic_plan import SOURCES, dead_letter_bytes, plans
-from tests.deploy.chart import CHART, EXAMPLES, Resource, name_of, of_kind, rendered, text
+from tests.deploy.chart import CHART, EXAMPLES, FULL, Resource, name_of, of_kind, rendered, text
 from tests.deploy.facts import documents, read
 from tests.deploy.tooling import CLASSPATH, DEPLOY, ROOT, tool
 
-FULL = CHART / "ci" / "full.yaml"
 FOREIGN = {"keda.sh", "monitoring.coreos.com", "kafka.strimzi.io"}
 Rights = dict[str, dict[tuple[str, str, str], set[str]]]
 """By user and place (kind of resource, name, pattern): operations."""

@@ -79,6 +79,17 @@ async def _behind_proxy(
         yield stage, proxy
 
 
+@asynccontextmanager
+async def _on_its_own_broker(
+    stages: Stages, directory: Path, request_seconds: int
+) -> AsyncIterator[Stage]:
+    """With a broker that may be killed and frozen."""
+    broker = Broker(directory / "kafka")
+    with broker.kafka:
+        async with stages.open(broker=broker, REQUEST_SECONDS=str(request_seconds)) as stage:
+            yield stage
+
+
 def _topic(stage: Stage, api: int) -> str:
     """Whose requests: appends are those to the changelog."""
     return stage.settings.changelog_topic if api == PRODUCE else ""
@@ -153,29 +164,27 @@ async def test_a_killed_broker_comes_back_and_nothing_is_lost(
     stages: Stages, tmp_path: Path, long: bool
 ) -> None:
     """In the long form ten times, and away for five seconds to half a minute."""
-    broker = Broker(tmp_path / "kafka")
-    with broker.kafka:
-        async with stages.open(broker=broker, REQUEST_SECONDS="10") as stage:
-            away = [stage.random.uniform(5.0, 30.0) for _ in range(10)] if long else [0.0, 2.0]
-            outages = [
-                step
-                for seconds in away
-                for step in (
-                    *(kafka_kill(), lasts(round(seconds, 1)), kafka_start()),
-                    *(ready(seconds=READY_SECONDS), folded(500)),
-                )
-            ]
-            await stage.play(
-                [
-                    start(),
-                    keep_running(),
-                    begin(10_000_000, rate=500),
-                    folded(500),
-                    *outages,
-                    enough(),
-                    reread(),
-                ]
+    async with _on_its_own_broker(stages, tmp_path, 10) as stage:
+        away = [stage.random.uniform(5.0, 30.0) for _ in range(10)] if long else [0.0, 2.0]
+        outages = [
+            step
+            for seconds in away
+            for step in (
+                *(kafka_kill(), lasts(round(seconds, 1)), kafka_start()),
+                *(ready(seconds=READY_SECONDS), folded(500)),
             )
+        ]
+        await stage.play(
+            [
+                start(),
+                keep_running(),
+                begin(10_000_000, rate=500),
+                folded(500),
+                *outages,
+                enough(),
+                reread(),
+            ]
+        )
 
 
 @pytest.mark.fault("F6")
@@ -183,18 +192,16 @@ async def test_a_broker_that_is_away_while_a_worker_recovers_or_starts(
     stages: Stages, tmp_path: Path
 ) -> None:
     """Recovery goes on when it is back, or begins anew; a start ends with a sentence."""
-    broker = Broker(tmp_path / "kafka")
-    with broker.kafka:
-        async with stages.open(broker=broker, REQUEST_SECONDS="5") as stage:
-            await stage.play(
-                [
-                    *(start(), feed(4_000), drain(), sigterm()),
-                    *(launch(FAILPOINT="during_recovery:2:stop"), freezes_at("during_recovery")),
-                    *(kafka_kill(), sigcont(), keep_running(), lasts(8.0)),
-                    *(launch("b"), exits(1, "b", within=ENDED_SECONDS)),
-                    *(kafka_start(), ready(seconds=READY_SECONDS), feed(500), reread()),
-                ]
-            )
+    async with _on_its_own_broker(stages, tmp_path, 5) as stage:
+        await stage.play(
+            [
+                *(start(), feed(4_000), drain(), sigterm()),
+                *(launch(FAILPOINT="during_recovery:2:stop"), freezes_at("during_recovery")),
+                *(kafka_kill(), sigcont(), keep_running(), lasts(8.0)),
+                *(launch("b"), exits(1, "b", within=ENDED_SECONDS)),
+                *(kafka_start(), ready(seconds=READY_SECONDS), feed(500), reread()),
+            ]
+        )
 
 
 @pytest.mark.fault("F6")
@@ -202,27 +209,25 @@ async def test_a_frozen_broker_goes_on_and_nothing_is_lost(
     stages: Stages, tmp_path: Path, long: bool
 ) -> None:
     """Longer than a session and than a request may take."""
-    broker = Broker(tmp_path / "kafka")
-    with broker.kafka:
-        async with stages.open(broker=broker, REQUEST_SECONDS="5") as stage:
-            frozen = [
-                kafka_pause(),
-                lasts(45.0 if long else 8.0),
-                kafka_resume(),
-                ready(seconds=READY_SECONDS),
+    async with _on_its_own_broker(stages, tmp_path, 5) as stage:
+        frozen = [
+            kafka_pause(),
+            lasts(45.0 if long else 8.0),
+            kafka_resume(),
+            ready(seconds=READY_SECONDS),
+            folded(500),
+        ]
+        await stage.play(
+            [
+                start(),
+                keep_running(),
+                begin(10_000_000, rate=500),
                 folded(500),
+                *frozen * (3 if long else 1),
+                enough(),
+                reread(),
             ]
-            await stage.play(
-                [
-                    start(),
-                    keep_running(),
-                    begin(10_000_000, rate=500),
-                    folded(500),
-                    *frozen * (3 if long else 1),
-                    enough(),
-                    reread(),
-                ]
-            )
+        )
 
 
 @pytest.mark.fault("F6")
@@ -230,24 +235,23 @@ async def test_a_worker_at_rest_says_when_a_broker_answered_last(
     stages: Stages, tmp_path: Path
 ) -> None:
     """It has nothing to read, so neither its lag nor its exit would tell."""
-    broker = Broker(tmp_path / "kafka")
-    with broker.kafka:
-        async with stages.open(broker=broker, REQUEST_SECONDS="5") as stage:
-            await stage.play([start(), feed(500), drain()], judged=False)
+    async with _on_its_own_broker(stages, tmp_path, 5) as stage:
+        await stage.play([start(), feed(500), drain()], judged=False)
 
-            async def answered() -> float:
-                return await stage.worker.total("ltv_kafka_answered_timestamp_seconds")
+        async def answered() -> float:
+            return await stage.worker.total("ltv_kafka_answered_timestamp_seconds")
 
-            began = await answered()
-            assert began > 0
-            await eventually(lambda: _later(answered, began), "the brokers answer again")
-            await stage.play([kafka_pause(), lasts(6.0)], judged=False)
-            frozen = await answered()
-            await stage.play([lasts(3.0)], judged=False)
-            assert await answered() == frozen
-            await stage.play([kafka_resume()], judged=False)
-            await eventually(lambda: _later(answered, frozen), "the brokers are back", 60.0)
-            await stage.play([feed(500)])
+        began = await answered()
+        assert began > 0
+        await eventually(lambda: _later(answered, began), "the brokers answer again")
+        await stage.play([kafka_pause(), lasts(6.0)], judged=False)
+        frozen = await answered()
+        assert frozen > began
+        await stage.play([lasts(3.0)], judged=False)
+        assert await answered() == frozen
+        await stage.play([kafka_resume()], judged=False)
+        await eventually(lambda: _later(answered, frozen), "the brokers are back", 60.0)
+        await stage.play([feed(500)])
 
 
 async def _later(answered: Callable[[], Awaitable[float]], than: float) -> bool:

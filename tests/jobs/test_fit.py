@@ -97,6 +97,13 @@ def _run(environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
     return int(done.return_value or 0), done.stdout, done.stderr
 
 
+def _ended(environ: dict[str, str], *arguments: str) -> tuple[int, str]:
+    """The exit code of the whole command line, which makes errors sentences, and what it said."""
+    with CliRunner(env=environ).isolation() as (_, stderr, _):
+        code = outcome(ltv, arguments)
+        return code, stderr.getvalue().decode()
+
+
 def _json(environ: dict[str, str], *arguments: str) -> Any:
     code, out, _ = _run(environ, *arguments, "--json")
     assert code == 0
@@ -270,23 +277,17 @@ def test_the_page_shows_every_model_and_needs_nothing_but_itself(
         assert not any({"src", "href"} & set(attributes) for attributes in elements)
 
 
-def test_a_cut_without_days_after_it_is_wrong_usage(
-    cdnow: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in cdnow.items():
-        monkeypatch.setenv(name, value)
-    assert outcome(ltv, ["validate", "--cut", LAST_DAY]) == 2
-    assert "leaves no day to grade on" in capsys.readouterr().err
+def test_a_cut_without_days_after_it_is_wrong_usage(cdnow: dict[str, str]) -> None:
+    code, said = _ended(cdnow, "validate", "--cut", LAST_DAY)
+    assert code == 2, said
+    assert "leaves no day to grade on" in said
     assert _json(cdnow, "validate", "--cut", "1997-02-01")["reason"].startswith("purchases go back")
 
 
-def test_another_currency_than_that_of_the_state_is_refused(
-    cdnow: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in {**cdnow, "LTV_CURRENCY": "EUR"}.items():
-        monkeypatch.setenv(name, value)
-    assert outcome(ltv, ["fit"]) == 78
-    assert "LTV_CURRENCY=USD" in capsys.readouterr().err
+def test_another_currency_than_that_of_the_state_is_refused(cdnow: dict[str, str]) -> None:
+    code, said = _ended({**cdnow, "LTV_CURRENCY": "EUR"}, "fit")
+    assert code == 78
+    assert "LTV_CURRENCY=USD" in said
 
 
 def _model(name: str, **changes: Any) -> bytes:
@@ -325,39 +326,34 @@ def test_models_are_promoted_and_rolled_back_by_being_the_last(three: dict[str, 
     assert "* old" in _run(three, "models")[1]
 
 
-def test_a_model_that_is_not_there_or_of_no_use_is_not_promoted(
-    three: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in three.items():
-        monkeypatch.setenv(name, value)
-    assert outcome(ltv, ["models", "promote", "nobody"]) == 1
-    assert "there are: old, euro, new" in capsys.readouterr().err
-    assert outcome(ltv, ["models", "promote", "euro"]) == 2
-    assert "fitted in EUR" in capsys.readouterr().err
+def test_a_model_that_is_not_there_or_of_no_use_is_not_promoted(three: dict[str, str]) -> None:
+    code, said = _ended(three, "models", "promote", "nobody")
+    assert code == 1, said
+    assert "there are: old, euro, new" in said
+    code, said = _ended(three, "models", "promote", "euro")
+    assert code == 2, said
+    assert "fitted in EUR" in said
     assert _json(three, "models")["in_use"] == "new"
 
 
-def test_a_model_whose_key_is_not_its_id_is_of_no_use(
-    three: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_model_whose_key_is_not_its_id_is_of_no_use(three: dict[str, str]) -> None:
     asyncio.run(append_model(load(three), "other", _model("mine")))
     told = _json(three, "models")
     assert told["in_use"] == "new"
     assert told["models"][-1]["problem"] == (
         "the key of the record is b'other' and the model's id 'mine': publish it with its id as key"
     )
-    for name, value in three.items():
-        monkeypatch.setenv(name, value)
-    assert outcome(ltv, ["models", "promote", "other"]) == 2
-    assert "publish it with its id as key" in capsys.readouterr().err
-    assert outcome(ltv, ["models", "withdraw", "other", "--yes"]) == 0
+    code, said = _ended(three, "models", "promote", "other")
+    assert code == 2, said
+    assert "publish it with its id as key" in said
+    code, said = _ended(three, "models", "withdraw", "other", "--yes")
+    assert code == 0, said
     assert [one["id"] for one in _json(three, "models")["models"]] == ["old", "euro", "new"]
 
 
 def test_without_a_model_before_there_is_nothing_to_roll_back_to(
-    own_models: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own_models: dict[str, str],
 ) -> None:
-    for name, value in own_models.items():
-        monkeypatch.setenv(name, value)
-    assert outcome(ltv, ["models", "rollback"]) == 1
-    assert "no model before" in capsys.readouterr().err
+    code, said = _ended(own_models, "models", "rollback")
+    assert code == 1, said
+    assert "no model before" in said

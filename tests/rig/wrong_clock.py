@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.rig import clock
+from tests.rig.inherited import inherited
 
 DAY = 86_400
 
@@ -27,20 +27,7 @@ class WrongClock:
 
     @contextmanager
     def worn(self) -> Iterator[None]:
-        """Processes that are started meanwhile have this clock (see clock/sitecustomize.py).
-
-        The environment is that of this process, for a child inherits it: the rig has no other way
-        to hand it what is not a setting.
-        """
+        """Processes that are started meanwhile have this clock (see clock/sitecustomize.py)."""
         (directory,) = clock.__path__
-        given = {"CLOCK_FILE": str(self.file), "PYTHONPATH": directory}
-        before = {name: os.environ.get(name) for name in given}
-        os.environ.update(given)
-        try:
+        with inherited(CLOCK_FILE=str(self.file), PYTHONPATH=directory):
             yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value

@@ -13,8 +13,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from aiokafka.errors import RequestTimedOutError, TopicAuthorizationFailedError
+from structlog.testing import capture_logs
 
 from stream_app.stores.topics import ensure_topics
+from stream_app.worker.life import report
 from tests.worker.records import settings
 
 
@@ -139,3 +142,12 @@ async def test_a_model_file_that_is_not_there_is_a_wrong_setting(
     code, last = ended(**own, MODEL_FILE=str(tmp_path / "none.json"))
     assert code == 78
     assert "LTV_MODEL_FILE" in last
+
+
+def test_an_error_of_kafkas_client_that_nobody_caught_is_a_sentence() -> None:
+    with capture_logs() as said:
+        assert report(RequestTimedOutError()) == 1
+        assert report(TopicAuthorizationFailedError("purchases")) == 78
+        assert report(KeyError("ours")) == 1
+    assert ["exc_info" in one for one in said] == [False, False, True]
+    assert "Kafka failed while we worked" in said[0]["event"]

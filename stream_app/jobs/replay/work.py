@@ -36,7 +36,7 @@ from stream_app.wire.beginning import nothing_yet
 from stream_app.wire.changelog import Watermark
 from stream_app.worker.fold import fold
 from stream_app.worker.partition import Partition
-from stream_app.worker.source import Sources
+from stream_app.worker.source import other_record
 
 CHECKPOINT_SECONDS: Final = 5.0
 CHECKPOINT_SHARE: Final = 0.05
@@ -121,16 +121,13 @@ class _Folding:
 
     async def _check_log(self, number: int, kept: Watermark) -> None:
         """What is kept must be of these very records: a topic may have been made anew since."""
-        sources = Sources(self._settings, self._log, kept)
         places = [TopicPartition(topic, number) for topic in kept.sources]
-        try:
-            await sources.check_anchors(kept, await self._log.starts(places))
-        except SourceMismatch as mismatch:
-            what = str(mismatch).partition(";")[0]
+        other = await other_record(self._log, kept, await self._log.starts(places))
+        if other is not None:
             raise SourceMismatch(
-                f"--checkpoint {self._work.checkpoint} does not fit the log any more ({what}):"
+                f"--checkpoint {self._work.checkpoint} does not fit the log any more ({other}):"
                 " name another directory, or remove this one to begin anew"
-            ) from None
+            )
 
     async def _read(self, reading: _Reading) -> None:
         """To the end of the span; `Stopped` as soon as what is folded is kept."""
